@@ -1,0 +1,137 @@
+"""Parameter groups: parts of the parameters with settings of their own."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from fastlr.arrays import Tree
+from fastlr.buffers import Packed
+from fastlr.rules.base import Rule
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the user passed for one group."""
+
+    params: Tree
+    rule: Rule
+    packed: Packed | None
+    listed: bool
+    """Whether it stands in a list of groups, so that gradients come in a list as well."""
+
+
+def split(params: Tree, rule: Rule, call: str) -> list[Part]:
+    """The groups of `params`: a list of mappings with "params" is groups, anything else is a single one."""
+    if not isinstance(params, Sequence) or not any(isinstance(item, Mapping) for item in params):
+        return [_part(params, rule, listed=False)]
+    parts = []
+    for i, group in enumerate(params):
+        if not isinstance(group, Mapping):
+            raise TypeError(f"{call}: group {i} must be a mapping like the others, got {type(group).__name__}")
+        if "params" not in group:
+            raise ValueError(
+                f'{call}: group {i} must have a "params" entry, got keys {list(map(str, group))}; '
+                'to pass a nested structure, wrap the list in a mapping: {"layers": [...]}'
+            )
+        overrides = {key: value for key, value in group.items() if key != "params"}
+        _check_keys(rule, overrides, f"{call}: group {i}")
+        parts.append(_part(group["params"], dataclasses.replace(rule, **overrides), listed=True))
+    packed = [part.packed is not None for part in parts]
+    if any(packed) and not all(packed):
+        raise TypeError(f"{call}: all groups or none must be packed, got groups {_where(packed)} packed")
+    return parts
+
+
+def _where(flags: list[bool]) -> list[int]:
+    return [i for i, flag in enumerate(flags) if flag]
+
+
+def _part(params: Tree, rule: Rule, *, listed: bool) -> Part:
+    if isinstance(params, Packed):
+        return Part(params.params, rule, params, listed)
+    return Part(params, rule, None, listed)
+
+
+def _check_keys(rule: Rule, settings: Mapping[str, Any], call: str) -> None:
+    unknown = [key for key in settings if key not in rule.kinds()]
+    if unknown:
+        raise ValueError(f"{call}: {unknown[0]!r} must be one of {', '.join(rule.kinds())}")
+
+
+class Group(Mapping[str, Any]):
+    """A group's parameters and settings, by key; setting an item takes effect from the next step on.
+
+    Examples
+    --------
+    >>> opt = fastlr.SGD([{"params": np.zeros(2)}, {"params": np.zeros(3), "lr": 0.5}], lr=0.1)
+    >>> [group["lr"] for group in opt.groups]
+    [0.1, 0.5]
+    >>> opt.groups[1]["lr"] = 0.25
+    >>> opt.groups[1]["lr"]
+    0.25
+    """
+
+    def __init__(self, rule: Rule, params: Tree, names: Sequence[str], changed: Callable[["Group"], None]) -> None:
+        self._rule = rule
+        self._params = params
+        self._changed = changed
+        self.names = tuple(names)
+
+    @property
+    def rule(self) -> Rule:
+        """The settings as a value."""
+        return self._rule
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the learning rate is a function of the step."""
+        return self._rule.scheduled
+
+    def next_rate(self, step: int) -> float:
+        """The learning rate of 0-based step `step`, or an error if the schedule gives none."""
+        lr = self._rule.lr
+        if not callable(lr):
+            return lr
+        call, value = f"{type(self._rule).__name__}(lr={lr!r})", _plain(lr(step))
+        if callable(value):
+            raise TypeError(f"{call}: lr({step}) must be a number, got {value!r}")
+        return cast("float", self._rule.kinds()["lr"].checked(value, call, f"lr({step})"))
+
+    def update(self, rule: Rule) -> None:
+        """Take new settings, if they work on the state there is."""
+        if rule.kernel.state != self._rule.kernel.state:
+            needs, has = list(rule.kernel.state), list(self._rule.kernel.state)
+            raise ValueError(
+                f"{type(rule).__name__}: these settings need the state arrays {needs}, the optimizer has {has}; "
+                f"make a new optimizer to change momentum to or from 0, amsgrad or centered"
+            )
+        if rule.kernel is not self._rule.kernel:
+            raise ValueError(f"{type(rule).__name__}: nesterov must stay as it was; make a new optimizer")
+        self._rule = rule
+        self._changed(self)
+
+    def __getitem__(self, key: str) -> Any:
+        if key == "params":
+            return self._params
+        if key not in self._rule.kinds():
+            raise KeyError(key)
+        return getattr(self._rule, key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        _check_keys(self._rule, {key: value}, f"{type(self._rule).__name__}.groups")
+        self.update(dataclasses.replace(self._rule, **{key: value}))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("params", *self._rule.kinds()))
+
+    def __len__(self) -> int:
+        return 1 + len(self._rule.kinds())
+
+    def __repr__(self) -> str:
+        return f"Group({', '.join(self.names)}: {self._rule!r})"
+
+
+def _plain(value: Any) -> Any:
+    """A schedule may return a NumPy scalar or 0-d array."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value

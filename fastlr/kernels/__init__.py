@@ -1,0 +1,53 @@
+"""Machine code for rules: compiled ahead of time by Cython, or now by Numba; the engine gets addresses."""
+
+import importlib
+import os
+
+from fastlr.engine.native import cpu_supports
+from fastlr.kernels.levels import LEVELS
+from fastlr.rules import RULES
+from fastlr.rules.base import Rule
+
+_BUILT_IN = {text for rule in RULES for text in (*rule.kernels, rule.coefficients)}
+
+
+def _level() -> str:
+    """The richest instruction set that was compiled and that this processor has, or what FASTLR_CPU says."""
+    usable = [level for level in LEVELS if cpu_supports(level)]
+    wanted = os.environ.get("FASTLR_CPU") or usable[-1]
+    if wanted not in usable:
+        raise ImportError(
+            f"FASTLR_CPU={wanted}: must be one of {', '.join(usable)} on this processor; unset it to let fastlr choose"
+        )
+    return wanted
+
+
+LEVEL = _level()
+_native = importlib.import_module(f"fastlr.kernels._{LEVEL}")
+
+
+def resolve(rule: Rule) -> str:
+    """The backend that will run a rule: "auto" is "cython" for the built-in rules, "numba" for users' own."""
+    built_in = rule.kernel in _BUILT_IN and rule.coefficients in _BUILT_IN
+    if rule.backend == "auto":
+        return "cython" if built_in else "numba"
+    if rule.backend == "cython" and not built_in:
+        raise ValueError(
+            f"{type(rule).__name__}(backend='cython'): only fastlr's own rules were compiled ahead of time; "
+            "use backend='numba' (or 'auto') for a rule of yours"
+        )
+    return rule.backend
+
+
+def addresses(rule: Rule, dtype: str, backend: str) -> tuple[int, int]:
+    """Where the rule's kernel and its coefficients are, as functions of the engine's C signatures."""
+    if backend == "cython":
+        return _native.KERNELS[rule.kernel.name, dtype], _native.COEFFICIENTS[rule.coefficients.name]
+    try:
+        from fastlr.kernels import jit
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{type(rule).__name__}(backend='numba'): numba is not installed ({error}); "
+            "install it with: pip install 'fastlr-optim[jit]'"
+        ) from error
+    return jit.kernel(rule.kernel, dtype).address, jit.coefficients(rule.coefficients).address

@@ -1,0 +1,134 @@
+"""From a rule's text to source for the compilers: Cython's at build time, Numba's at run time.
+
+Design: every kernel, whoever compiles it, is one C function
+
+    void kernel(void **arrays, int64_t n, const void *coefficients)        arrays = w, g, state...
+
+and every step's coefficients another, always in double:
+
+    void coefficients(double t, const double *settings, double *out)
+
+so the engine runs any of them knowing only an address.  The rule's body stands in the output verbatim, but for
+the words of the vocabulary, which in C differ by type.  The output is under `build/generated` for reading.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import TypeVar
+
+from fastlr.rules.base import Coefficients, Kernel, Rule
+from fastlr.rules.vocabulary import WORDS
+
+T = TypeVar("T", Kernel, Coefficients)
+
+CTYPES = {"float32": "float", "float64": "double"}
+
+HEADER = """\
+# cython: language_level=3, cdivision=True, cpow=True, infer_types=True, boundscheck=False, wraparound=False
+# Generated from fastlr/rules by fastlr/kernels/codegen.py: read it, do not edit it.
+
+from libc.stdint cimport int64_t, uintptr_t
+
+cdef extern from "vocabulary.h" nogil:
+    ctypedef float *floats "FASTLR_RESTRICT(float)"
+    ctypedef double *doubles "FASTLR_RESTRICT(double)"
+"""
+
+
+def cython_module(rules: Iterable[type[Rule]]) -> str:
+    """A Cython module with every kernel of the rules, for float32 and float64, and every rule's coefficients."""
+    rules = tuple(rules)
+    kernels = _unique(kernel for rule in rules for kernel in rule.kernels)
+    steps = _unique(rule.coefficients for rule in rules)
+    parts = [HEADER, *(f"    {c} {word}_{c}({_words(word, c)})" for word in WORDS for c in CTYPES.values())]
+    parts += [_cython_kernel(kernel, ctype) for kernel in kernels for ctype in CTYPES.values()]
+    parts += [_cython_coefficients(step) for step in steps]
+    parts += ["\n# name, dtype -> address", "KERNELS = {"]
+    parts += [f'    ("{k.name}", "{d}"): <uintptr_t>&{k.name}_{c}s,' for k in kernels for d, c in CTYPES.items()]
+    parts += ["}", "COEFFICIENTS = {"]
+    parts += [f'    "{step.name}": <uintptr_t>&{step.name}_all,' for step in steps]
+    return "\n".join([*parts, "}", ""])
+
+
+def _unique(texts: Iterable[T]) -> list[T]:
+    """Each once, in order; two functions of one name would overwrite one another."""
+    by_name: dict[str, T] = {}
+    for text in texts:
+        if by_name.setdefault(text.name, text).function is not text.function:
+            raise TypeError(f"{text.name} is defined in two rule files: rename one")
+    return list(by_name.values())
+
+
+def _words(word: str, ctype: str) -> str:
+    return f"{ctype}, {ctype}" if word == "maximum" else ctype
+
+
+def _typed(names: Iterable[str], ctype: str) -> str:
+    return ", ".join(f"{ctype} {name}" for name in names)
+
+
+def _body(text: Kernel | Coefficients, ctype: str) -> str:
+    """The rule's own lines; only `sqrt(` becomes `sqrt_float(` and so on."""
+    return re.sub(rf"\b({'|'.join(WORDS)})\(", rf"\1_{ctype}(", text.body)
+
+
+def _cython_kernel(kernel: Kernel, ctype: str) -> str:
+    names, arrays = kernel.returns, ("w", "g", *kernel.state)
+    returned = f"({', '.join([ctype] * len(names))})" if len(names) > 1 else ctype
+    items = ", ".join([f"{name}[i]" for name in arrays] + list(kernel.coefficients))
+    stores = [f"        {name}[i] = out[{k}]" for k, name in enumerate(names)]
+    pointers = ", ".join(f"<{ctype} *> arrays[{k}]" for k in range(len(arrays)))
+    values = ", ".join(f"(<const {ctype} *> c)[{k}]" for k in range(len(kernel.coefficients)))
+    return f"""
+
+cdef inline {returned} {kernel.name}_{ctype}({_typed(kernel.arguments, ctype)}) noexcept nogil:
+{_body(kernel, ctype)}
+
+cdef void {kernel.name}_{ctype}_loop(
+    int64_t n, {_typed(arrays, ctype + "s")}, {_typed(kernel.coefficients, ctype)}
+) noexcept nogil:
+    cdef int64_t i
+    for i in range(n):
+        out = {kernel.name}_{ctype}({items})
+{chr(10).join(stores) if len(names) > 1 else "        w[i] = out"}
+
+cdef void {kernel.name}_{ctype}s(void **arrays, int64_t n, const void *c) noexcept nogil:
+    {kernel.name}_{ctype}_loop(n, {pointers}, {values})"""
+
+
+def _cython_coefficients(step: Coefficients) -> str:
+    settings = ", ".join(["t", *(f"settings[{k}]" for k in range(len(step.arguments) - 1))])
+    stores = "\n".join(f"    out[{k}] = values[{k}]" for k in range(len(step.returns)))
+    returned, arguments = ", ".join(["double"] * len(step.returns)), _typed(step.arguments, "double")
+    return f"""
+
+cdef inline ({returned}) {step.name}({arguments}) noexcept nogil:
+{_body(step, "double")}
+
+cdef void {step.name}_all(double t, const double *settings, double *out) noexcept nogil:
+    values = {step.name}({settings})
+{stores}"""
+
+
+def numba_kernel(kernel: Kernel) -> str:
+    """A Python function of the same C signature, for `numba.cfunc`; `rule` and `dtype` are its globals."""
+    arrays = ("w", "g", *kernel.state)
+    views = "\n".join(f"    {name} = carray(arrays[{k}], n, dtype)" for k, name in enumerate(arrays))
+    count = len(kernel.coefficients)
+    items = ", ".join([f"{name}[i]" for name in arrays] + [f"c[{k}]" for k in range(count)])
+    return f"""\
+def {kernel.name}(arrays, n, coefficients):
+{views}
+    c = carray(coefficients, {count}, dtype)
+    for i in range(n):
+        {", ".join(f"{name}[i]" for name in kernel.returns)} = rule({items})
+"""
+
+
+def numba_coefficients(step: Coefficients) -> str:
+    """The same for a step's coefficients."""
+    settings = ", ".join(["t", *(f"settings[{k}]" for k in range(len(step.arguments) - 1))])
+    return f"""\
+def {step.name}(t, settings, out):
+    {", ".join(f"out[{k}]" for k in range(len(step.returns)))} = rule({settings})
+"""

@@ -1,0 +1,28 @@
+"""The words a rule is written in, besides + - * / and comparisons.
+
+Each is exact (IEEE 754 rounds it correctly, or it only selects), so it gives the same bits on NumPy
+arrays here, in C (`fastlr/kernels/vocabulary.h`) and in Numba (`fastlr/kernels/jit.py`).  A word added
+here is added there, and `tests/kernels/test_vocabulary.py` holds the three against one another.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+WORDS = ("sqrt", "maximum", "positive")
+
+
+def sqrt(x: Any) -> Any:
+    """Square root, correctly rounded; NaN below zero."""
+    return math.sqrt(x) if type(x) is float else np.sqrt(x)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """The larger of two; NaN if either is; `a` if they are equal (so +0 and -0 are told apart)."""
+    return np.where((a >= b) | (a != a), a, b)
+
+
+def positive(x: Any) -> Any:
+    """`x` where it is above zero or NaN, else +0: mends a difference that rounding made negative."""
+    return np.where((x > 0) | (x != x), x, np.zeros_like(x))

@@ -1,0 +1,99 @@
+"""An optimizer's state as plain dictionaries and arrays, by name."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from fastlr.optimizer import Optimizer
+
+VERSION = 1
+
+
+def save(optimizer: "Optimizer") -> dict[str, Any]:
+    """See `Optimizer.state_dict`."""
+    return {
+        "fastlr": VERSION,
+        "optimizer": type(optimizer).__name__,
+        "like": optimizer.like,
+        "steps": optimizer.steps,
+        "groups": [
+            {
+                **{key: None if callable(value) else value for key, value in group.rule.settings().items()},
+                "params": list(group.names),
+            }
+            for group in optimizer.groups
+        ],
+        "state": {
+            name: {symbol: array.copy() for symbol, array in arrays.items()} for name, arrays in optimizer.state.items()
+        },
+    }
+
+
+def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
+    """See `Optimizer.load_state_dict`."""
+    name = type(optimizer).__name__
+    call = f"{name}.load_state_dict"
+    _check_head(saved, optimizer, call)
+    rules = []
+    entries = saved["groups"]
+    if not isinstance(entries, Sequence) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise TypeError(f"{call}: groups must be a list of mappings, got {entries!r}")
+    if len(entries) != len(optimizer.groups):
+        raise ValueError(f"{call}: groups must be {len(optimizer.groups)}, got {len(entries)}")
+    for i, (group, entry) in enumerate(zip(optimizer.groups, entries, strict=True)):
+        names = entry.get("params")
+        if not isinstance(names, Sequence) or sorted(map(str, names)) != sorted(group.names):
+            raise ValueError(f"{call}: group {i} must hold the parameters {list(group.names)}, got {names}")
+        settings = {key: value for key, value in entry.items() if key != "params" and value is not None}
+        if group.scheduled:  # a schedule is code: the one that is here stays
+            settings.pop("lr", None)
+        if unknown := settings.keys() - group.rule.kinds().keys():
+            raise ValueError(f"{call}: group {i} has unknown settings {sorted(map(str, unknown))}")
+        rule = dataclasses.replace(group.rule, **settings)
+        if rule.kernel is not group.rule.kernel:
+            raise ValueError(f"{call}: group {i} must be made with the same options, saved were {settings}")
+        rules.append(rule)
+    _check_state(saved["state"], optimizer, call)
+    for group, rule in zip(optimizer.groups, rules, strict=True):
+        group.update(rule)
+    for key, arrays in optimizer.state.items():
+        for symbol, array in arrays.items():
+            array[...] = saved["state"][key][symbol]
+    optimizer._plan.steps = int(saved["steps"])
+
+
+def _check_head(saved: Mapping[str, Any], optimizer: "Optimizer", call: str) -> None:
+    if not isinstance(saved, Mapping):
+        raise TypeError(f"{call}: must be what state_dict() returned, got {type(saved).__name__}")
+    for key in ("fastlr", "optimizer", "like", "steps", "groups", "state"):
+        if key not in saved:
+            raise KeyError(f"{call}: must have an entry {key!r}, got {list(map(str, saved))}")
+    if not isinstance(saved["fastlr"], int) or saved["fastlr"] != VERSION:
+        raise ValueError(f"{call}: version must be {VERSION}, got {saved['fastlr']!r}; update fastlr to read it")
+    for key, own in (("optimizer", type(optimizer).__name__), ("like", optimizer.like)):
+        if saved[key] != own:
+            raise ValueError(f"{call}: {key} must be {own!r}, got {saved[key]!r}")
+    steps = saved["steps"]
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or not 0 <= steps < 2**63 - 1:
+        raise ValueError(f"{call}: steps must be a whole number in [0, 2**63 - 1), got {steps!r}")
+
+
+def _check_state(state: Mapping[str, Any], optimizer: "Optimizer", call: str) -> None:
+    if not isinstance(state, Mapping) or state.keys() != optimizer.state.keys():
+        got = list(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+        raise ValueError(f"{call}: state must be for the parameters {list(optimizer.state)}, got {got}")
+    for name, arrays in optimizer.state.items():
+        if not isinstance(state[name], Mapping) or state[name].keys() != arrays.keys():
+            held = list(map(str, state[name])) if isinstance(state[name], Mapping) else type(state[name]).__name__
+            raise ValueError(f"{call}: state of {name!r} must have {list(arrays)}, got {held}")
+        for symbol, array in arrays.items():
+            other = state[name][symbol]
+            shape, dtype = getattr(other, "shape", None), getattr(other, "dtype", type(other).__name__)
+            if shape != array.shape or dtype != array.dtype:
+                raise ValueError(
+                    f"{call}: {symbol} of {name!r} must be {array.dtype} of shape {array.shape}, "
+                    f"got {dtype} of shape {shape}"
+                )
