@@ -51,32 +51,37 @@ def rebuilt(tree: Tree, new: Iterator[Array]) -> Tree:
     return items
 
 
-def matched(tree: Tree, other: Tree, call: str, name: str = "") -> Iterator[Array]:
+def matched(tree: Tree, other: Tree, call: str, name: str = "") -> list[Array]:
     """The leaves of `other` in the order of `tree`, whose structure it must have."""
     if isinstance(tree, np.ndarray):
         if not isinstance(other, np.ndarray):
             raise TypeError(f"{call}: {where(name)} must be a NumPy array, got {type(other).__name__}")
-        yield other
-        return
-    path = name or "gradients"
+        return [other]
+    found: list[Array] = []
+    for key, child, counterpart in _pairs(tree, other, call, name or "gradients"):
+        if isinstance(child, np.ndarray) and isinstance(counterpart, np.ndarray):  # no names to make for most
+            found.append(counterpart)
+        else:
+            found += matched(child, counterpart, call, f"{name}.{key}" if name else str(key))
+    return found
+
+
+def _pairs(tree: Tree, other: Tree, call: str, path: str) -> list[tuple[Any, Tree, Tree]]:
+    """(key, child of `tree`, child of `other`) for each child."""
     if isinstance(tree, Mapping):
         if not isinstance(other, Mapping):
             raise TypeError(f"{call}: {path} must be a mapping like the parameters, got {type(other).__name__}")
         if tree.keys() != other.keys():
             missing, unknown = (
-                sorted(map(str, tree.keys() - other.keys())),
-                sorted(map(str, other.keys() - tree.keys())),
+                sorted(map(str, keys)) for keys in (tree.keys() - other.keys(), other.keys() - tree.keys())
             )
             raise ValueError(f"{call}: {path} must have the parameters' keys; missing {missing}, unknown {unknown}")
-        pairs = [(key, child, other[key]) for key, child in tree.items()]
-    else:
-        if not isinstance(other, Sequence) or isinstance(other, str | bytes):
-            raise TypeError(f"{call}: {path} must be a list or tuple like the parameters, got {type(other).__name__}")
-        if len(tree) != len(other):
-            raise ValueError(f"{call}: {path} must have {len(tree)} entries like the parameters, got {len(other)}")
-        pairs = [(k, child, other[k]) for k, child in enumerate(tree)]
-    for key, child, counterpart in pairs:
-        yield from matched(child, counterpart, call, f"{name}.{key}" if name else str(key))
+        return [(key, child, other[key]) for key, child in tree.items()]
+    if not isinstance(other, Sequence) or isinstance(other, str | bytes):
+        raise TypeError(f"{call}: {path} must be a list or tuple like the parameters, got {type(other).__name__}")
+    if len(tree) != len(other):
+        raise ValueError(f"{call}: {path} must have {len(tree)} entries like the parameters, got {len(other)}")
+    return list(zip(range(len(tree)), tree, other, strict=True))
 
 
 def check_parameters(named: Sequence[tuple[str, Array]], call: str) -> None:

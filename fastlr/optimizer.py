@@ -109,27 +109,28 @@ class Optimizer:
             If another thread is inside a step of this optimizer.
         """
         if grads is not None:
-            self._point(grads)
+            arrays = self._point(grads)  # noqa: F841 - keeps them alive until the step has read them
         elif not self._pointed:
             self._point_at_packed()
         if self._scheduled:
             self._follow_schedules()
         return self._plan.step()
 
-    def _point(self, grads: Tree) -> None:
-        """Hand the gradients to the engine, or say what is wrong with them."""
+    def _point(self, grads: Tree) -> list[Array]:
+        """Hand the gradients' addresses to the engine, or say what is wrong with them; returns the arrays."""
         call = f"{self._name}.step(grads)"
         if isinstance(grads, Packed):
             raise TypeError(f"{call}: pass packed.grads, not the Packed itself; or nothing")
         tree = self._tree
         # A flat list of arrays, the common case, goes to the engine as it is: it checks each in C.
         plain = type(grads) is list and type(tree) is list and len(grads) == len(tree) == len(self.params)
-        arrays = grads if plain else list(matched(tree, grads, call))
+        arrays: list[Array] = grads if plain else matched(tree, grads, call)
         self._pointed = False
         misfit = self._plan.point(arrays)
         if misfit >= 0:
             name, parameter = list(self.params.items())[misfit]
             raise explain_misfit(name, parameter, arrays[misfit], call)
+        return arrays
 
     def _point_at_packed(self) -> None:
         if not self._packed:

@@ -3,8 +3,16 @@
 from fastlr.rules.adagrad import Adagrad as Adagrad
 from fastlr.rules.adam import Adam as Adam
 from fastlr.rules.adamw import AdamW as AdamW
+from fastlr.rules.base import Coefficients as Coefficients
+from fastlr.rules.base import Kernel as Kernel
 from fastlr.rules.base import Rule as Rule
+from fastlr.rules.base import flag as flag
+from fastlr.rules.base import rate as rate
+from fastlr.rules.base import setting as setting
 from fastlr.rules.rmsprop import RMSprop as RMSprop
 from fastlr.rules.sgd import SGD as SGD
+from fastlr.rules.vocabulary import maximum as maximum
+from fastlr.rules.vocabulary import positive as positive
+from fastlr.rules.vocabulary import sqrt as sqrt
 
 RULES: tuple[type[Rule], ...] = (SGD, Adagrad, RMSprop, Adam, AdamW)

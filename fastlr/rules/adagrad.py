@@ -9,7 +9,7 @@ Where libraries disagree:
 - weight decay is added to g by torch; keras and optax shrink w by 1 - lr weight_decay.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from fastlr.rules.base import Coefficients, Kernel, Rate, Rule, flag, rate, setting
 from fastlr.rules.vocabulary import sqrt
@@ -89,7 +89,8 @@ class Adagrad(Rule):
     weight_decay: float = setting(0.0, low=0.0)
     initial_accumulator_value: float = setting(0.0, low=0.0, keras=0.1, optax=0.1)
     eps: float = setting(1e-10, low=0.0, keras=1e-7, optax=1e-7)
-    maximize: bool = flag(False, kw_only=True)
+    _: KW_ONLY
+    maximize: bool = flag(False)
 
     def initial(self, state: str) -> float:
         return self.initial_accumulator_value

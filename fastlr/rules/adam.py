@@ -12,7 +12,7 @@ Where libraries disagree:
 - amsgrad takes the maximum of v, in optax of the unbiased v.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from fastlr.rules.base import Coefficients, Kernel, Rule, flag, setting
 from fastlr.rules.vocabulary import maximum, sqrt
@@ -112,8 +112,9 @@ class Adam(Rule):
     eps: float = setting(1e-8, low=0.0, keras=1e-7)
     weight_decay: float = setting(0.0, low=0.0)
     amsgrad: bool = flag(False)
-    maximize: bool = flag(False, kw_only=True)
-    eps_root: float = setting(0.0, low=0.0, kw_only=True)
+    _: KW_ONLY
+    maximize: bool = flag(False)
+    eps_root: float = setting(0.0, low=0.0)
 
     @property
     def kernel(self) -> Kernel:

@@ -17,7 +17,7 @@ import inspect
 import math
 import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
 from numbers import Real
 from typing import Any, ClassVar, Literal, TypeAlias, TypeGuard
@@ -176,17 +176,16 @@ def setting(
     below: float = math.inf,
     parts: tuple[str, ...] = (),
     schedulable: bool = False,
-    kw_only: bool = False,
     **by_like: Any,
 ) -> Any:
     """A field of a rule: a number in [low, below), or several (`parts` names them); defaults may differ by `like`."""
     kind = Setting(low, below, parts, schedulable)
-    return field(default=Default(default, tuple(by_like.items())), metadata={"kind": kind}, kw_only=kw_only)
+    return field(default=Default(default, tuple(by_like.items())), metadata={"kind": kind})
 
 
-def flag(default: bool, *, kw_only: bool = False, **by_like: bool) -> Any:
+def flag(default: bool, **by_like: bool) -> Any:
     """A field of a rule that is on or off."""
-    return field(default=Default(default, tuple(by_like.items())), metadata={"kind": Flag()}, kw_only=kw_only)
+    return field(default=Default(default, tuple(by_like.items())), metadata={"kind": Flag()})
 
 
 def rate(default: float, **by_like: float) -> Any:
@@ -210,12 +209,13 @@ class Rule:
     kernels: ClassVar[tuple[Kernel, ...]]
     """Every kernel of the file."""
     coefficients: ClassVar[Coefficients]
-    conventions: ClassVar[Mapping[str, Mapping[str, float]]]
+    conventions: ClassVar[Mapping[str, Mapping[str, float]]] = {"torch": {}}
     """By library, what sets its formula apart: further arguments of `coefficients`."""
 
     lr: Rate = rate(1e-3)
-    like: Like = field(default="torch", kw_only=True)
-    backend: Backend = field(default="auto", kw_only=True)
+    _: KW_ONLY
+    like: Like = "torch"
+    backend: Backend = "auto"
 
     def __post_init__(self) -> None:
         name = type(self).__name__

@@ -12,7 +12,7 @@ Where libraries disagree:
 - weight decay is added to g by torch; keras and optax shrink w by 1 - lr weight_decay.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from fastlr.rules.base import Coefficients, Kernel, Rate, Rule, flag, rate, setting
 from fastlr.rules.vocabulary import positive, sqrt
@@ -124,7 +124,8 @@ class RMSprop(Rule):
     weight_decay: float = setting(0.0, low=0.0)
     momentum: float = setting(0.0, low=0.0)
     centered: bool = flag(False)
-    maximize: bool = flag(False, kw_only=True)
+    _: KW_ONLY
+    maximize: bool = flag(False)
 
     @property
     def kernel(self) -> Kernel:

@@ -13,7 +13,7 @@ Where libraries disagree:
 - weight decay is added to g by torch and scikit-learn; keras and optax shrink w by 1 - lr weight_decay.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from fastlr.rules.base import Coefficients, Kernel, Rate, Rule, flag, rate, setting
 
@@ -106,7 +106,8 @@ class SGD(Rule):
     dampening: float = setting(0.0)
     weight_decay: float = setting(0.0, low=0.0)
     nesterov: bool = flag(False, sklearn=True)
-    maximize: bool = flag(False, kw_only=True)
+    _: KW_ONLY
+    maximize: bool = flag(False)
 
     def check(self) -> None:
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):

@@ -1,0 +1,184 @@
+"""The engine by itself: kernels are addresses, here of functions made on the spot.
+
+A plan keeps addresses only: whoever points it at gradients keeps them alive until the step is made.
+"""
+
+import threading
+
+import numpy as np
+import pytest
+from numba import carray, cfunc
+
+from fastlr.engine import Work
+from fastlr.engine.native import Plan
+from fastlr.kernels.jit import COEFFICIENTS, KERNEL
+
+
+@cfunc(KERNEL)
+def add(arrays, n, coefficients):
+    w, g = carray(arrays[0], n, np.float64), carray(arrays[1], n, np.float64)
+    c = carray(coefficients, 2, np.float64)
+    for i in range(n):
+        w[i] += c[0] * g[i] + c[1]
+
+
+@cfunc(COEFFICIENTS)
+def values(t, settings, out):
+    out[0], out[1], out[2] = settings[1], t, settings[0]
+
+
+def work(*weights, settings=(2.0, 100.0), picks=(2, 1)):
+    """w += settings[0] * g + t"""
+    return Work(
+        kernel=None,
+        kernel_address=add.address,
+        coefficients=None,
+        coefficients_address=values.address,
+        settings=settings,
+        picks=picks,
+        rows=[(w,) for w in weights],
+        states=0,
+        values=3,
+    )
+
+
+def test_a_step_runs_the_kernel_with_the_picked_coefficients():
+    w = np.zeros(3)
+    plan = Plan([work(w)])
+    g = np.ones(3)
+    assert plan.point([g]) == -1
+    assert plan.step() is True
+    plan.step()
+    np.testing.assert_array_equal(w, 2 + 1 + 2 + 2)
+    assert plan.steps == 2
+
+
+def test_settings_change_between_steps():
+    w = np.zeros(1)
+    plan = Plan([work(w)])
+    g = np.ones(1)
+    plan.point([g])
+    plan.set(0, 0, 10.0)
+    plan.step()
+    plan.configure(0, (20.0, 0.0))
+    plan.step()
+    assert w[0] == 10 + 1 + 20 + 2
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda p: p.set(1, 0, 0.0),
+        lambda p: p.set(0, 2, 0.0),
+        lambda p: p.set(-1, 0, 0.0),
+        lambda p: p.configure(1, (0, 0)),
+        lambda p: p.configure(0, (0,)),
+        lambda p: p.point([]),
+    ],
+)
+def test_indices_are_checked(bad):
+    with pytest.raises(IndexError):
+        bad(Plan([work(np.zeros(1))]))
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [1, 2, 3], [4096], [4095, 4097, 9000], list(range(1, 300))])
+def test_neighbours_merge_into_one_segment(cuts):
+    w, g = np.zeros(10_000), np.ones(10_000)
+    plan = Plan([work(*np.split(w, cuts))])
+    plan.point(np.split(g, cuts))
+    plan.step()
+    assert plan.segments == 1
+    assert (w == 3).all()
+    copies = [part.copy() for part in np.split(g, cuts)]
+    plan.point(copies)
+    plan.step()
+    assert plan.segments == len(cuts) + 1
+    assert (w == 3 + 4).all()
+
+
+def test_groups_never_merge():
+    w, g = np.zeros(10), np.ones(10)
+    plan = Plan([work(w[:5]), work(w[5:], settings=(7.0, 0.0))])
+    plan.point([g[:5], g[5:]])
+    plan.step()
+    assert plan.segments == 2
+    assert w.tolist() == [3.0] * 5 + [8.0] * 5
+
+
+@pytest.mark.parametrize(
+    ("gradients", "misfit"),
+    [
+        (lambda w, g: [w[0], g[1]], 0),
+        (lambda w, g: [g[0], w[1]], 1),
+        (lambda w, g: [g[0], np.concatenate(w)[:4]], -1),
+        (lambda w, g: [g[0], g[1].astype("f4")], 1),
+        (lambda w, g: [g[0][:3], g[1]], 0),
+        (lambda w, g: [g[0], None], 1),
+        (lambda w, g: [g[0], [0.0] * 4], 1),
+        (lambda w, g: [g[0], np.ones(8)[::2]], 1),
+        (lambda w, g: [g[0], g[1].reshape(2, 2)], 1),
+        (lambda w, g: [g[0], g[1].astype(">f8")], 1),
+    ],
+)
+def test_point_tells_which_gradient_it_refuses_and_keeps_the_old(gradients, misfit):
+    w, good = [np.zeros(4), np.zeros(4)], [np.ones(4), np.ones(4)]
+    plan = Plan([work(*w)])
+    assert plan.point(good) == -1
+    assert plan.point(gradients(w, good)) == misfit
+    if misfit >= 0:
+        plan.step()
+        assert all((part == 3).all() for part in w)
+
+
+def test_partly_shared_memory_is_found():
+    memory = np.zeros(100)
+    plan = Plan([work(memory[10:20], memory[40:50])])
+    free, taken = np.ones(10), [memory[1:11], memory[19:29], memory[31:41], memory[49:59], memory[12:22]]
+    for part in taken:
+        assert plan.point([part, free]) == 0
+        assert plan.point([free, part]) == 1
+    assert plan.point([memory[0:10], memory[20:30]]) == -1
+    assert plan.point([memory[30:40], memory[50:60]]) == -1
+
+
+def test_limits_are_errors():
+    with pytest.raises(ValueError, match="at most 32 settings"):
+        Plan([work(np.zeros(1), settings=(0.0,) * 33)])
+
+
+def test_more_than_2_to_the_31_bytes():
+    """Pointers and lengths beyond 32 bits; the zeros are not in memory before they are written."""
+    count = 2**28 + 3  # doubles: 2 GiB and a bit
+    w, g = np.zeros(count), np.zeros(count)
+    g[-1] = 5.0
+    plan = Plan([work(w, settings=(1.0, 0.0))])
+    plan.point([g])
+    plan.step()
+    assert (w[0], w[-2], w[-1]) == (1.0, 1.0, 6.0)
+
+
+def test_two_threads_in_one_plan():
+    """The second is refused while the first is inside, and nothing is lost."""
+    w = np.zeros(3_000_000)
+    plan = Plan([work(w, settings=(0.0, 0.0))])
+    g = np.zeros(3_000_000)
+    plan.point([g])
+    refused, made = [], []
+
+    def many():
+        for _ in range(60):
+            try:
+                plan.step()
+                made.append(1)
+            except RuntimeError as error:
+                refused.append(str(error))
+
+    both = [threading.Thread(target=many) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert refused
+    assert "in the middle of a step in another thread" in refused[0]
+    assert plan.steps == len(made)
+    assert (w == sum(range(1, len(made) + 1))).all()

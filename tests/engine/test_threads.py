@@ -1,0 +1,127 @@
+"""How many threads, who says so, and what a fork does to them."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastlr
+from fastlr.engine import native, threads
+
+STEP = """
+import numpy as np, fastlr
+w = np.ones(200_000, dtype="float32")
+opt = fastlr.Adam(w)
+opt.step(np.full_like(w, 0.5))
+"""
+
+
+def run(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("1", 1), ("2,1", 2), ("4096", 10**6), ("nonsense", 10**6), ("0", 10**6), ("", 10**6)]
+)
+def test_omp_num_threads_is_an_upper_bound(value, expected):
+    processors = len(os.sched_getaffinity(0))
+    # libgomp itself complains of a value that is no number, on stderr.
+    got = run("import fastlr; print(fastlr.get_num_threads())", OMP_NUM_THREADS=value)
+    assert int(got[0]) == min(expected, processors)
+
+
+def test_affinity_is_honoured():
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); import fastlr; "
+    code += "print(fastlr.get_num_threads())"
+    assert run(code, OMP_NUM_THREADS="") == ["1"]
+
+
+def test_without_openmp_there_is_one(monkeypatch):
+    monkeypatch.setattr(native, "OPENMP", False)
+    assert threads.available() == 1
+    with pytest.raises(ValueError, match=r"set_num_threads\(2\): must be 1, fastlr was built without OpenMP"):
+        fastlr.set_num_threads(2)
+
+
+@pytest.mark.parametrize(
+    ("count", "error", "message"),
+    [
+        (0, ValueError, "from 1 to 1024"),
+        (-1, ValueError, "from 1"),
+        (2000, ValueError, "to 1024"),
+        (1.5, TypeError, "whole number, got float"),
+        (True, TypeError, "whole number, got bool"),
+        (None, TypeError, "NoneType"),
+    ],
+)
+def test_bad_counts(count, error, message):
+    before = fastlr.get_num_threads()
+    with pytest.raises(error, match=rf"set_num_threads\({count}\): .*{message}"):
+        fastlr.set_num_threads(count)
+    assert fastlr.get_num_threads() == before
+
+
+def test_a_forked_child_runs_serially_and_does_not_hang():
+    code = (
+        STEP
+        + """
+import os
+fastlr.set_num_threads(2)
+opt.step(np.full_like(w, 0.5))      # the parent's OpenMP threads exist now
+child = os.fork()
+if child == 0:
+    assert fastlr.get_num_threads() == 1
+    try:
+        fastlr.set_num_threads(2)
+    except ValueError as error:
+        assert "forked" in str(error)
+    else:
+        os._exit(3)
+    opt.step(np.full_like(w, 0.5))
+    os._exit(0 if opt.steps == 3 else 4)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), fastlr.get_num_threads())
+"""
+    )
+    assert run(code, PYTHONWARNINGS="ignore") == ["0", "2"]
+
+
+def test_more_threads_than_chunks_are_not_used():
+    """40,000 weights are 10 chunks; 64 threads would leave most with nothing."""
+    before = fastlr.get_num_threads()
+    results = []
+    for count in (1, 64):
+        fastlr.set_num_threads(count)
+        w = np.linspace(-1, 1, 40_000)
+        fastlr.RMSprop(w).step(np.cos(w))
+        results.append(w)
+    fastlr.set_num_threads(before)
+    assert results[0].tobytes() == results[1].tobytes()
+
+
+@pytest.mark.parametrize("level", fastlr.show_config("dicts")["instruction sets usable"])
+def test_subnormals_survive_import_and_steps(level):
+    """Nothing switches the process, or its threads, to flush-to-zero."""
+    code = (
+        STEP
+        + """
+tiny = np.full(100_000, 1e-40, dtype="float32")
+opt = fastlr.SGD([tiny], lr=0.5)
+opt.step([tiny * np.float32(0.5)])          # by two threads
+assert np.abs(tiny - np.float32(7.5e-41)).max() < 1e-44
+assert (np.full(100_000, 1e-310) * 0.5 > 0).all()
+assert (tiny * np.float32(0.5) > 0).all()
+print("kept")
+"""
+    )
+    assert run(code, FASTLR_CPU=level) == ["kept"]

@@ -1,0 +1,70 @@
+"""The words of a rule mean the same on arrays, in C and in Numba."""
+
+import re
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastlr.kernels import jit  # noqa: F401 - teaches Numba the words
+from fastlr.rules import vocabulary
+from tests.table import same_bits
+
+HEADER = Path(vocabulary.__file__).parents[1] / "kernels" / "vocabulary.h"
+ARGUMENTS = {"sqrt": 1, "maximum": 2, "positive": 1}
+EDGES = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 5e-324, 3.4e38, 1e308]
+
+
+def test_each_word_is_defined_for_every_compiler():
+    assert set(vocabulary.WORDS) == set(ARGUMENTS)
+    in_c = set(re.findall(r"\b([a-z]+)_(?:##type|float)\b", HEADER.read_text()))
+    assert set(vocabulary.WORDS) <= in_c
+
+
+@pytest.fixture(scope="module", params=ARGUMENTS)
+def word(request):
+    """A word on arrays, and the same compiled by Numba to work element by element."""
+    function = getattr(vocabulary, request.param)
+    if ARGUMENTS[request.param] == 1:
+
+        @numba.njit(error_model="numpy")
+        def loop(out, a, b):
+            for i in range(out.size):
+                out[i] = function(a[i])
+
+        return lambda a, b: function(a), loop
+
+    @numba.njit(error_model="numpy")
+    def loop(out, a, b):
+        for i in range(out.size):
+            out[i] = function(a[i], b[i])
+
+    return function, loop
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numba_gives_numpys_bits_at_the_edges(word, dtype):
+    with np.errstate(all="ignore"):
+        a, b = (x.ravel() for x in np.meshgrid(np.array(EDGES).astype(dtype), np.array(EDGES).astype(dtype)))
+        out = np.empty_like(a)
+        word[1](out, a, b)
+        expected = word[0](a, b)
+    assert expected.dtype == np.dtype(dtype)
+    assert same_bits(out, expected)
+
+
+@given(st.floats(), st.floats())
+def test_maximum_and_positive(a, b):
+    """By their definition in words; what C does with them is shown by the bits of amsgrad and centered RMSprop."""
+    largest = vocabulary.maximum(np.array([a]), np.array([b]))[0]
+    assert np.isnan(largest) if np.isnan([a, b]).any() else largest == max(a, b)
+    above = vocabulary.positive(np.array([a]))[0]
+    assert np.isnan(above) if np.isnan(a) else above == max(a, 0.0) and np.copysign(1, above) == 1
+
+
+def test_sqrt_of_a_float_is_a_float():
+    assert type(vocabulary.sqrt(2.0)) is float
+    assert vocabulary.sqrt(2.0) == float(np.sqrt(2.0))
