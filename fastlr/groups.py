@@ -1,12 +1,13 @@
 """Parameter groups: parts of the parameters with settings of their own."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from fastlr.arrays import Tree
 from fastlr.buffers import Packed
+from fastlr.engine.native import Plan
 from fastlr.rules.base import Rule
 
 
@@ -72,11 +73,16 @@ class Group(Mapping[str, Any]):
     0.25
     """
 
-    def __init__(self, rule: Rule, params: Tree, names: Sequence[str], changed: Callable[["Group"], None]) -> None:
+    def __init__(
+        self, rule: Rule, params: Tree, names: Sequence[str], plan: Plan, index: int, scheduled: set[int]
+    ) -> None:
         self._rule = rule
         self._params = params
-        self._changed = changed
+        self._plan = plan
+        self._index = index
+        self._scheduled = scheduled
         self.names = tuple(names)
+        self.update(rule)
 
     @property
     def rule(self) -> Rule:
@@ -100,16 +106,17 @@ class Group(Mapping[str, Any]):
 
     def update(self, rule: Rule) -> None:
         """Take new settings, if they work on the state there is."""
-        if rule.kernel.state != self._rule.kernel.state:
-            needs, has = list(rule.kernel.state), list(self._rule.kernel.state)
-            raise ValueError(
-                f"{type(rule).__name__}: these settings need the state arrays {needs}, the optimizer has {has}; "
-                f"make a new optimizer to change momentum to or from 0, amsgrad or centered"
-            )
         if rule.kernel is not self._rule.kernel:
-            raise ValueError(f"{type(rule).__name__}: nesterov must stay as it was; make a new optimizer")
+            raise ValueError(
+                f"{rule!r}: these settings need the kernel {rule.kernel.name!r}, but the optimizer was made for "
+                f"{self._rule.kernel.name!r} and its state; make a new optimizer"
+            )
         self._rule = rule
-        self._changed(self)
+        self._plan.configure(self._index, rule.arguments())
+        if rule.scheduled:
+            self._scheduled.add(self._index)
+        else:
+            self._scheduled.discard(self._index)
 
     def __getitem__(self, key: str) -> Any:
         if key == "params":

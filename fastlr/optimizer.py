@@ -3,9 +3,8 @@
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import islice
-from typing import Any, ClassVar, ParamSpec, Protocol, cast
+from typing import Any, ParamSpec, Protocol, cast
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from fastlr import kernels, statedict
 from fastlr.arrays import Array, Tree, check_parameters, empty_flat, explain_misfit, leaves, matched, views
 from fastlr.buffers import Packed
 from fastlr.engine import Work
-from fastlr.engine.native import Plan
+from fastlr.engine.native import MisfitError, Plan
 from fastlr.engine.oracle import OraclePlan
 from fastlr.groups import Group, split
 from fastlr.rules.base import Rate, Rule
@@ -22,7 +21,14 @@ P = ParamSpec("P")
 
 
 class Optimizer:
-    """What all optimizers share.  Make one through `fastlr.SGD`, `fastlr.Adam`, ..., or a class of `from_rule`.
+    """A rule bound to parameters.  `fastlr.SGD`, `fastlr.Adam`, ... are its subclasses for one rule each.
+
+    Parameters
+    ----------
+    params : array, or sequence or mapping of arrays, or `Packed`, or list of groups
+        float32 or float64; updated in place.
+    rule : fastlr.rules.Rule
+        The formula and its settings.
 
     Attributes
     ----------
@@ -30,38 +36,43 @@ class Optimizer:
         Parameters and settings; `opt.groups[0]["lr"] = 0.1` changes a setting from the next step on.
     state : dict of str to dict of str to array
         By parameter, then by the paper's symbol (`opt.state["w"]["m"]`): the arrays that steps update.
+    name : str
+        The rule's.
     params : dict of str to array
         By name, the arrays that steps update; names are the paths in the structure, joined by dots.
+
+    Examples
+    --------
+    >>> w = np.array([1.0])
+    >>> opt = fastlr.Optimizer(w, fastlr.rules.SGD(lr=0.5))
+    >>> opt.step(np.array([1.0])), w
+    (True, array([0.5]))
     """
 
-    rule: ClassVar[type[Rule]]
-
-    def __init__(self, params: Tree, *args: Any, **settings: Any) -> None:
-        rule = self.rule(*args, **settings)
-        self._name = type(rule).__name__
-        call = f"{self._name}(params)"
+    def __init__(self, params: Tree, rule: Rule) -> None:
+        self.name = type(rule).__name__
+        call = f"{self.name}(params)"
         parts = split(params, rule, call)
-        self._packed = [part.packed for part in parts if part.packed is not None]
+        # As the user passes gradients: a list for a list of groups.
         self._tree: Tree = [part.params for part in parts] if parts[0].listed else parts[0].params
+        self._is_packed = parts[0].packed is not None
+        self._packed_grads = [array for part in parts if part.packed for _, array in leaves(part.packed.grads, call)]
         named = list(leaves(self._tree, call))
         check_parameters(named, call)
         self.params: dict[str, Array] = dict(named)
-        self._backend = kernels.resolve(rule)
-        works = []
-        self.groups: list[Group] = []
         self.state: dict[str, dict[str, Array]] = {}
+        self._backend = kernels.resolve(rule)
         remaining = iter(self.params)
-        for index, part in enumerate(parts):
-            names = list(islice(remaining, sum(1 for _ in leaves(part.params, call))))
-            self.groups.append(Group(part.rule, part.params, names, partial(self._changed, index)))
-            self._make_state(part.rule, names)
-            works.append(self._work(part.rule, names))
-        self._plan = (OraclePlan if self._backend == "numpy" else Plan)(works)
-        self._pointed = False  # at the packed gradients
-        self._rates = [group.rule.coefficients.arguments.index("lr") - 1 for group in self.groups]
-        self._scheduled = any(group.scheduled for group in self.groups)
+        names = [list(islice(remaining, sum(1 for _ in leaves(part.params, call)))) for part in parts]
+        works = [self._work(part.rule, part_names) for part, part_names in zip(parts, names, strict=True)]
+        self._plan = (OraclePlan if self._backend == "numpy" else Plan)(works, self._packed_grads)
+        self._scheduled: set[int] = set()  # the groups whose rate is a function of the step; they keep it
+        self.groups = [
+            Group(part.rule, part.params, names[i], self._plan, i, self._scheduled) for i, part in enumerate(parts)
+        ]
 
     def _make_state(self, rule: Rule, names: Sequence[str]) -> None:
+        """One flat buffer for each state array of the group, so that it merges where the parameters do."""
         arrays = [self.params[name] for name in names]
         self.state.update({name: {} for name in names})
         for symbol in rule.kernel.state:
@@ -71,6 +82,7 @@ class Optimizer:
                 self.state[name][symbol] = view
 
     def _work(self, rule: Rule, names: Sequence[str]) -> Work:
+        self._make_state(rule, names)
         kernel, coefficients = rule.kernel, rule.coefficients
         at = (0, 0)
         if self._backend != "numpy":
@@ -108,48 +120,37 @@ class Optimizer:
         RuntimeError
             If another thread is inside a step of this optimizer.
         """
-        if grads is not None:
-            arrays = self._point(grads)  # noqa: F841 - keeps them alive until the step has read them
-        elif not self._pointed:
-            self._point_at_packed()
-        if self._scheduled:
-            self._follow_schedules()
-        return self._plan.step()
+        arrays = None if grads is None and self._is_packed else self._arrays(grads)
+        rates = self._scheduled_rates() if self._scheduled else None
+        try:
+            return self._plan.step(arrays, rates)
+        except MisfitError as misfit:
+            raise self._explained(misfit.args[0], arrays) from None
 
-    def _point(self, grads: Tree) -> list[Array]:
-        """Hand the gradients' addresses to the engine, or say what is wrong with them; returns the arrays."""
-        call = f"{self._name}.step(grads)"
+    def _arrays(self, grads: Tree) -> list[Array]:
+        """The gradients in the order of the parameters, or an error that says where their structure differs."""
+        call = f"{self.name}.step(grads)"
+        if grads is None:
+            raise TypeError(
+                f"{self.name}.step(): grads must be given, or the parameters packed: "
+                f"packed = fastlr.pack(params); opt = fastlr.{self.name}(packed)"
+            )
         if isinstance(grads, Packed):
             raise TypeError(f"{call}: pass packed.grads, not the Packed itself; or nothing")
-        tree = self._tree
-        # A flat list of arrays, the common case, goes to the engine as it is: it checks each in C.
-        plain = type(grads) is list and type(tree) is list and len(grads) == len(tree) == len(self.params)
-        arrays: list[Array] = grads if plain else matched(tree, grads, call)
-        self._pointed = False
-        misfit = self._plan.point(arrays)
-        if misfit >= 0:
-            name, parameter = list(self.params.items())[misfit]
-            raise explain_misfit(name, parameter, arrays[misfit], call)
-        return arrays
+        # A list of arrays, the common case, goes to the engine as it is: it checks each in C.
+        if type(grads) is list and type(self._tree) is list and len(grads) == len(self._tree) == len(self.params):
+            return grads
+        return matched(self._tree, grads, call)
 
-    def _point_at_packed(self) -> None:
-        if not self._packed:
-            raise TypeError(
-                f"{self._name}.step(): grads must be given, or the parameters packed: "
-                f"packed = fastlr.pack(params); opt = fastlr.{self._name}(packed)"
-            )
-        self._point([p.grads for p in self._packed] if len(self.groups) > 1 else self._packed[0].grads)
-        self._pointed = True
+    def _explained(self, index: int, arrays: Sequence[Array] | None) -> Exception:
+        name, parameter = list(self.params.items())[index]
+        gradient = (self._packed_grads if arrays is None else arrays)[index]
+        return explain_misfit(name, parameter, gradient, f"{self.name}.step(grads)")
 
-    def _follow_schedules(self) -> None:
-        rates = [(i, group.next_rate(self.steps)) for i, group in enumerate(self.groups) if group.scheduled]
-        for i, rate in rates:
-            self._plan.set(i, self._rates[i], rate)
-
-    def _changed(self, index: int, group: Group) -> None:
-        """A group has new settings."""
-        self._plan.configure(index, group.rule.arguments())
-        self._scheduled = any(group.scheduled for group in self.groups)
+    def _scheduled_rates(self) -> tuple[int, list[tuple[int, int, float]]]:
+        steps = self.steps
+        groups = [(i, self.groups[i]) for i in self._scheduled]
+        return steps, [(i, group.rule.rate_index, group.next_rate(steps)) for i, group in groups]
 
     @property
     def lr(self) -> float:
@@ -201,15 +202,21 @@ class Optimizer:
         """
         statedict.load(self, state_dict)
 
+    def __reduce__(self) -> str:
+        raise TypeError(
+            f"{self.name}: an optimizer cannot be pickled or copied, it points into your arrays; "
+            "save opt.state_dict() and load it into a new one"
+        )
+
     def __repr__(self) -> str:
         weights = sum(array.size for array in self.params.values())
         dtype = next(iter(self.params.values())).dtype
         shared = f"like={self.like!r}, backend={self.backend!r}, steps={self.steps}"
-        about = f"{len(self.params)} arrays of {weights:,} weights, {dtype}"
+        about = f"{len(self.params)} array{'s' * (len(self.params) > 1)}, {weights:,} weights, {dtype}"
         if len(self.groups) == 1:
-            return f"{self._name}({_settings(self.groups[0])}, {shared})  # {about}"
+            return f"{self.name}({_settings(self.groups[0])}, {shared})  # {about}"
         groups = "".join(f"\n    group {i}: {', '.join(g.names)}: {_settings(g)}" for i, g in enumerate(self.groups))
-        return f"{self._name}({shared})  # {about}{groups}"
+        return f"{self.name}({shared})  # {about}{groups}"
 
 
 def _settings(group: Group) -> str:
@@ -240,12 +247,18 @@ def from_rule(rule: Callable[P, Rule]) -> OptimizerClass[P]:
     class
         A subclass of `Optimizer` of the rule's name, with its docstring and settings.
     """
+    make = rule  # with its signature, which the next line makes type checkers forget
     if not (isinstance(rule, type) and issubclass(rule, Rule)):
         raise TypeError(f"from_rule({rule!r}): must be a subclass of fastlr.rules.Rule")
+
+    def init(self: Optimizer, params: Tree, *args: P.args, **settings: P.kwargs) -> None:
+        Optimizer.__init__(self, params, make(*args, **settings))
+
     signature = inspect.signature(rule)
     params = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     namespace = {
         "rule": rule,
+        "__init__": init,
         "__doc__": rule.__doc__,
         "__module__": "fastlr" if rule.__module__.startswith("fastlr.") else rule.__module__,
         "__signature__": signature.replace(

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlr.rules.base import Rule
+
 if TYPE_CHECKING:
+    from fastlr.groups import Group
     from fastlr.optimizer import Optimizer
 
 VERSION = 1
@@ -16,7 +19,7 @@ def save(optimizer: "Optimizer") -> dict[str, Any]:
     """See `Optimizer.state_dict`."""
     return {
         "fastlr": VERSION,
-        "optimizer": type(optimizer).__name__,
+        "optimizer": optimizer.name,
         "like": optimizer.like,
         "steps": optimizer.steps,
         "groups": [
@@ -34,35 +37,39 @@ def save(optimizer: "Optimizer") -> dict[str, Any]:
 
 def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
     """See `Optimizer.load_state_dict`."""
-    name = type(optimizer).__name__
-    call = f"{name}.load_state_dict"
+    call = f"{optimizer.name}.load_state_dict"
     _check_head(saved, optimizer, call)
-    rules = []
     entries = saved["groups"]
     if not isinstance(entries, Sequence) or not all(isinstance(entry, Mapping) for entry in entries):
         raise TypeError(f"{call}: groups must be a list of mappings, got {entries!r}")
     if len(entries) != len(optimizer.groups):
         raise ValueError(f"{call}: groups must be {len(optimizer.groups)}, got {len(entries)}")
-    for i, (group, entry) in enumerate(zip(optimizer.groups, entries, strict=True)):
-        names = entry.get("params")
-        if not isinstance(names, Sequence) or sorted(map(str, names)) != sorted(group.names):
-            raise ValueError(f"{call}: group {i} must hold the parameters {list(group.names)}, got {names}")
-        settings = {key: value for key, value in entry.items() if key != "params" and value is not None}
-        if group.scheduled:  # a schedule is code: the one that is here stays
-            settings.pop("lr", None)
-        if unknown := settings.keys() - group.rule.kinds().keys():
-            raise ValueError(f"{call}: group {i} has unknown settings {sorted(map(str, unknown))}")
-        rule = dataclasses.replace(group.rule, **settings)
-        if rule.kernel is not group.rule.kernel:
-            raise ValueError(f"{call}: group {i} must be made with the same options, saved were {settings}")
-        rules.append(rule)
+    groups = list(zip(optimizer.groups, entries, strict=True))
+    rules = [_saved_rule(group, entry, f"{call}: group {i}") for i, (group, entry) in enumerate(groups)]
     _check_state(saved["state"], optimizer, call)
+    # Nothing has been changed yet, and nothing below can fail.
     for group, rule in zip(optimizer.groups, rules, strict=True):
         group.update(rule)
     for key, arrays in optimizer.state.items():
         for symbol, array in arrays.items():
             array[...] = saved["state"][key][symbol]
     optimizer._plan.steps = int(saved["steps"])
+
+
+def _saved_rule(group: "Group", entry: Mapping[str, Any], call: str) -> Rule:
+    """The settings that were saved for a group."""
+    names = entry.get("params")
+    if not isinstance(names, Sequence) or sorted(map(str, names)) != sorted(group.names):
+        raise ValueError(f"{call} must hold the parameters {list(group.names)}, got {names}")
+    settings = {key: value for key, value in entry.items() if key != "params" and value is not None}
+    if group.scheduled:  # a schedule is code: the one that is here stays
+        settings.pop("lr", None)
+    if unknown := settings.keys() - group.rule.kinds().keys():
+        raise ValueError(f"{call} has unknown settings {sorted(map(str, unknown))}")
+    rule = dataclasses.replace(group.rule, **settings)
+    if rule.kernel is not group.rule.kernel:
+        raise ValueError(f"{call} must be made with the same options, saved were {settings}")
+    return rule
 
 
 def _check_head(saved: Mapping[str, Any], optimizer: "Optimizer", call: str) -> None:
@@ -73,7 +80,7 @@ def _check_head(saved: Mapping[str, Any], optimizer: "Optimizer", call: str) -> 
             raise KeyError(f"{call}: must have an entry {key!r}, got {list(map(str, saved))}")
     if not isinstance(saved["fastlr"], int) or saved["fastlr"] != VERSION:
         raise ValueError(f"{call}: version must be {VERSION}, got {saved['fastlr']!r}; update fastlr to read it")
-    for key, own in (("optimizer", type(optimizer).__name__), ("like", optimizer.like)):
+    for key, own in (("optimizer", optimizer.name), ("like", optimizer.like)):
         if saved[key] != own:
             raise ValueError(f"{call}: {key} must be {own!r}, got {saved[key]!r}")
     steps = saved["steps"]

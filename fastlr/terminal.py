@@ -113,7 +113,7 @@ def _row(run: Run, metrics: Sequence[str]) -> list[str]:
         *(f"{score:.4f}" if abs(score) < 10 else f"{score:.4g}" for score in scores),
         f"{run.optimizer_step * 1e6:,.2f}",
         f"{run.reference_step * 1e6:,.1f}",
-        f"{run.speedup:.1f}",
+        f"{run.speedup:.3g}",
         f"{run.steps_per_second:,.0f}",
     ]
 

@@ -48,8 +48,6 @@ cdef enum:
     MAX_ARRAYS = 8
     MAX_VALUES = 32
     CHUNK = 4096
-    # Below this many weights waking a second thread costs more than it saves.
-    PARALLEL_FROM = 32768
     # Below this many weights a step is shorter than giving up the interpreter lock is worth.
     RELEASE_FROM = 2048
 
@@ -77,7 +75,11 @@ cdef struct Span:
     char *end
 
 OPENMP = bool(FASTLR_OPENMP)
+IN_USE = "step(): this optimizer is in the middle of a step in another thread; give each thread its own"
 cdef int threads = 1
+# A sleeping thread wakes in about 20 us.  In that time one thread steps 60,000 (AdamW) to 150,000 (SGD) weights, so
+# below twice or thrice that a second one does not pay.
+cdef int64_t parallel_from = 262144
 
 
 def set_threads(int count):
@@ -88,6 +90,13 @@ def set_threads(int count):
 
 def get_threads():
     return threads
+
+
+def set_parallel_from(int64_t weights):
+    """Use one thread for steps over fewer weights than this; returns what it was."""
+    global parallel_from
+    before, parallel_from = parallel_from, weights
+    return before
 
 
 def cpu_supports(str level):
@@ -133,6 +142,10 @@ cdef void run_chunks(Segment *segments, int64_t count, int itemsize, int64_t fir
         chunk += 1
 
 
+class MisfitError(Exception):
+    """The gradient at this index cannot be used."""
+
+
 cdef class Plan:
     """Kernels, settings, arrays and the step count of one optimizer, ready to run.
 
@@ -141,22 +154,26 @@ cdef class Plan:
     works : sequence of Work
         One a parameter group; see `fastlr.engine.Work`.  The arrays must be what `fastlr.arrays` has checked:
         C-contiguous, aligned, of one dtype, without overlap.
+    gradients : list of arrays, optional
+        Where the gradients are when `step` is not told.
     """
 
     cdef public int64_t steps
     """How many steps were made."""
     cdef readonly object works
     cdef list _weights
+    cdef object _usual
     cdef Group *_groups
     cdef Segment *_entries
     cdef Segment *_segments
     cdef Span *_owned
     cdef int64_t _group_count, _entry_count, _segment_count, _owned_count, _chunk_count, _weight_count
     cdef int _itemsize
-    cdef bint _busy
+    cdef bint _busy, _pointed_at_usual
 
-    def __cinit__(self, works, *args, **kwargs):
+    def __cinit__(self, works, gradients=None):
         self.works = works
+        self._usual = gradients
         self._weights = [row[0] for work in works for row in work.rows]
         self._group_count = len(works)
         self._entry_count = len(self._weights)
@@ -231,11 +248,12 @@ cdef class Plan:
             raise IndexError((group, k))
         self._groups[group].settings[k] = value
 
-    def point(self, gradients):
-        """Take the gradients, a list or tuple of arrays in the order of the entries, from where they are.
+    def settings(self, int64_t group):
+        """What they are now."""
+        return tuple(self._groups[group].settings[k] for k in range(len(self.works[group].settings)))
 
-        Returns -1, or the index of the first that cannot be used: then nothing is changed.
-        """
+    cdef _point(self, gradients):
+        """Take the gradients from where they are, or raise `MisfitError`; then nothing is changed."""
         cdef int64_t i
         cdef bint moved = False
         cdef char *begin
@@ -244,17 +262,16 @@ cdef class Plan:
         for i in range(self._entry_count):
             gradient = gradients[i]
             if not fits(self._weights[i], gradient):
-                return i
+                raise MisfitError(i)
             begin = <char *> cnp.PyArray_DATA(gradient)
             if begin != self._entries[i].arrays[1]:
                 moved = True
                 if self._is_owned(begin, begin + self._entries[i].n * self._itemsize):
-                    return i
+                    raise MisfitError(i)
         if moved or self._segment_count == 0:
             for i in range(self._entry_count):
                 self._entries[i].arrays[1] = <char *> cnp.PyArray_DATA(gradients[i])
             self._merge()
-        return -1
 
     cdef bint _is_owned(self, char *begin, char *end) noexcept:
         cdef int64_t low = 0, high = self._owned_count, middle
@@ -287,32 +304,66 @@ cdef class Plan:
         self._segment_count = count
         self._chunk_count = first_chunk + chunks(last.n) if last != NULL else 0
 
-    def step(self):
-        """Make one step with the gradients pointed at."""
+    def step(self, gradients=None, rates=None):
+        """Make one step.
+
+        Parameters
+        ----------
+        gradients : list or tuple of arrays, optional
+            In the order of the rows of all works.
+        rates : (int, list of (group, k, value)), optional
+            Settings for this step alone, and the `steps` that they were computed for.
+
+        Raises
+        ------
+        MisfitError
+            For a gradient that cannot be used; nothing is changed then.
+        RuntimeError
+            If a step of this plan is under way, or was made since the rates were computed.
+        """
+        # Python code may run between any two lines in another thread, so all of a step is inside this call.
+        if self._busy:
+            raise RuntimeError(IN_USE)
+        self._busy = True
+        try:
+            if gradients is not None:
+                self._point(gradients)
+                self._pointed_at_usual = False
+            else:
+                gradients = self._usual
+                if not self._pointed_at_usual:
+                    self._point(gradients)
+                    self._pointed_at_usual = True
+            if rates is not None:
+                if rates[0] != self.steps:
+                    raise RuntimeError(IN_USE)
+                for group, k, value in rates[1]:
+                    self.set(group, k, value)
+            self.run(gradients)
+            self.steps += 1
+        finally:
+            self._busy = False
+        return True
+
+    cpdef run(self, gradients):
+        """The arithmetic of a step; the gradients are pointed at already."""
         cdef int64_t i, count = self._chunk_count
         cdef int part, parts
-        cdef double t = <double> (self.steps + 1)
-        if self._busy:
-            raise RuntimeError("step(): this optimizer is in the middle of a step in another thread; give each its own")
         for i in range(self._group_count):
-            compute_coefficients(&self._groups[i], t, self._itemsize)
-        if self._weight_count < RELEASE_FROM:
+            compute_coefficients(&self._groups[i], <double> (self.steps + 1), self._itemsize)
+        if self._weight_count < min(<int64_t> RELEASE_FROM, parallel_from):
             run_chunks(self._segments, self._segment_count, self._itemsize, 0, count)
-        else:
-            parts = <int> min(threads, count) if self._weight_count >= PARALLEL_FROM else 1
-            self._busy = True
-            with nogil:
-                if parts == 1:
-                    run_chunks(self._segments, self._segment_count, self._itemsize, 0, count)
-                else:
-                    for part in prange(parts, num_threads=parts, schedule="static", chunksize=1):
-                        run_chunks(
-                            self._segments, self._segment_count, self._itemsize,
-                            count * part // parts, count * (part + 1) // parts,
-                        )
-            self._busy = False
-        self.steps += 1
-        return True
+            return
+        parts = <int> min(threads, count) if self._weight_count >= parallel_from else 1
+        with nogil:
+            if parts == 1:
+                run_chunks(self._segments, self._segment_count, self._itemsize, 0, count)
+            else:
+                for part in prange(parts, num_threads=parts, schedule="static", chunksize=1):
+                    run_chunks(
+                        self._segments, self._segment_count, self._itemsize,
+                        count * part // parts, count * (part + 1) // parts,
+                    )
 
     @property
     def segments(self):

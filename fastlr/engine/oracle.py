@@ -8,40 +8,22 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlr.engine import Work
 from fastlr.engine.native import Plan
 
 
 class OraclePlan(Plan):
     """A `Plan` for `backend="numpy"`."""
 
-    def __init__(self, works: Sequence[Work]) -> None:
-        self._settings = [tuple(work.settings) for work in works]
-        self._gradients: Sequence[NDArray[np.floating]] = ()
-
-    def configure(self, group: int, settings: Sequence[float]) -> None:
-        self._settings[group] = tuple(settings)
-
-    def set(self, group: int, k: int, value: float) -> None:
-        settings = self._settings[group]
-        self._settings[group] = (*settings[:k], value, *settings[k + 1 :])
-
-    def point(self, gradients: Sequence[NDArray[np.floating]]) -> int:
-        misfit = super().point(gradients)
-        if misfit < 0:
-            self._gradients = gradients
-        return misfit
-
-    def step(self) -> bool:
-        gradients = iter(self._gradients)
-        t = float(self.steps + 1)
+    def run(self, gradients: Sequence[NDArray[np.floating]]) -> None:
+        """The arithmetic of a step.  Nothing is written before everything is computed."""
+        remaining = iter(gradients)
+        new: list[tuple[NDArray[np.floating], NDArray[np.floating]]] = []
         with np.errstate(all="ignore"):
-            for work, settings in zip(self.works, self._settings, strict=True):
-                values = work.coefficients(t, *settings)
+            for index, work in enumerate(self.works):
+                values = work.coefficients(float(self.steps + 1), *self.settings(index))
                 for row in work.rows:
                     rounded = [row[0].dtype.type(values[pick]) for pick in work.picks]
-                    new = work.kernel(row[0], next(gradients), *row[1:], *rounded)
-                    for array, value in zip(row, new, strict=True):
-                        array[...] = value
-        self.steps += 1
-        return True
+                    results = work.kernel(row[0], next(remaining), *row[1:], *rounded)
+                    new += zip(row, results, strict=True)
+        for array, value in new:
+            array[...] = value

@@ -258,6 +258,11 @@ class Rule:
         """Whether the learning rate is a function of the step."""
         return callable(self.lr)
 
+    @property
+    def rate_index(self) -> int:
+        """Where the learning rate stands in `arguments()`."""
+        return self.coefficients.arguments.index("lr") - 1
+
     def arguments(self) -> tuple[float, ...]:
         """What `coefficients` takes after t, as floats; NaN for a rate that is a function of the step."""
         values: dict[str, Any] = dict(self.conventions[self.like])

@@ -1,7 +1,4 @@
-"""The engine by itself: kernels are addresses, here of functions made on the spot.
-
-A plan keeps addresses only: whoever points it at gradients keeps them alive until the step is made.
-"""
+"""The engine by itself: kernels are addresses, here of functions made on the spot."""
 
 import threading
 
@@ -10,7 +7,7 @@ import pytest
 from numba import carray, cfunc
 
 from fastlr.engine import Work
-from fastlr.engine.native import Plan
+from fastlr.engine.native import MisfitError, Plan
 from fastlr.kernels.jit import COEFFICIENTS, KERNEL
 
 
@@ -45,19 +42,15 @@ def work(*weights, settings=(2.0, 100.0), picks=(2, 1)):
 def test_a_step_runs_the_kernel_with_the_picked_coefficients():
     w = np.zeros(3)
     plan = Plan([work(w)])
-    g = np.ones(3)
-    assert plan.point([g]) == -1
-    assert plan.step() is True
-    plan.step()
+    assert plan.step([np.ones(3)]) is True
+    plan.step([np.ones(3)])
     np.testing.assert_array_equal(w, 2 + 1 + 2 + 2)
     assert plan.steps == 2
 
 
 def test_settings_change_between_steps():
     w = np.zeros(1)
-    plan = Plan([work(w)])
-    g = np.ones(1)
-    plan.point([g])
+    plan = Plan([work(w)], [np.ones(1)])
     plan.set(0, 0, 10.0)
     plan.step()
     plan.configure(0, (20.0, 0.0))
@@ -73,7 +66,7 @@ def test_settings_change_between_steps():
         lambda p: p.set(-1, 0, 0.0),
         lambda p: p.configure(1, (0, 0)),
         lambda p: p.configure(0, (0,)),
-        lambda p: p.point([]),
+        lambda p: p.step([]),
     ],
 )
 def test_indices_are_checked(bad):
@@ -85,13 +78,10 @@ def test_indices_are_checked(bad):
 def test_neighbours_merge_into_one_segment(cuts):
     w, g = np.zeros(10_000), np.ones(10_000)
     plan = Plan([work(*np.split(w, cuts))])
-    plan.point(np.split(g, cuts))
-    plan.step()
+    plan.step(np.split(g, cuts))
     assert plan.segments == 1
     assert (w == 3).all()
-    copies = [part.copy() for part in np.split(g, cuts)]
-    plan.point(copies)
-    plan.step()
+    plan.step([part.copy() for part in np.split(g, cuts)])
     assert plan.segments == len(cuts) + 1
     assert (w == 3 + 4).all()
 
@@ -99,8 +89,7 @@ def test_neighbours_merge_into_one_segment(cuts):
 def test_groups_never_merge():
     w, g = np.zeros(10), np.ones(10)
     plan = Plan([work(w[:5]), work(w[5:], settings=(7.0, 0.0))])
-    plan.point([g[:5], g[5:]])
-    plan.step()
+    plan.step([g[:5], g[5:]])
     assert plan.segments == 2
     assert w.tolist() == [3.0] * 5 + [8.0] * 5
 
@@ -110,7 +99,6 @@ def test_groups_never_merge():
     [
         (lambda w, g: [w[0], g[1]], 0),
         (lambda w, g: [g[0], w[1]], 1),
-        (lambda w, g: [g[0], np.concatenate(w)[:4]], -1),
         (lambda w, g: [g[0], g[1].astype("f4")], 1),
         (lambda w, g: [g[0][:3], g[1]], 0),
         (lambda w, g: [g[0], None], 1),
@@ -120,14 +108,17 @@ def test_groups_never_merge():
         (lambda w, g: [g[0], g[1].astype(">f8")], 1),
     ],
 )
-def test_point_tells_which_gradient_it_refuses_and_keeps_the_old(gradients, misfit):
+def test_a_gradient_that_cannot_be_used_is_told_and_changes_nothing(gradients, misfit):
     w, good = [np.zeros(4), np.zeros(4)], [np.ones(4), np.ones(4)]
-    plan = Plan([work(*w)])
-    assert plan.point(good) == -1
-    assert plan.point(gradients(w, good)) == misfit
-    if misfit >= 0:
-        plan.step()
-        assert all((part == 3).all() for part in w)
+    plan = Plan([work(*w)], good)
+    plan.step()
+    with pytest.raises(MisfitError) as caught:
+        plan.step(gradients(w, good))
+    assert caught.value.args == (misfit,)
+    assert plan.steps == 1
+    assert all((part == 3).all() for part in w)
+    plan.step()
+    assert all((part == 3 + 4).all() for part in w)
 
 
 def test_partly_shared_memory_is_found():
@@ -135,10 +126,30 @@ def test_partly_shared_memory_is_found():
     plan = Plan([work(memory[10:20], memory[40:50])])
     free, taken = np.ones(10), [memory[1:11], memory[19:29], memory[31:41], memory[49:59], memory[12:22]]
     for part in taken:
-        assert plan.point([part, free]) == 0
-        assert plan.point([free, part]) == 1
-    assert plan.point([memory[0:10], memory[20:30]]) == -1
-    assert plan.point([memory[30:40], memory[50:60]]) == -1
+        for index, pair in enumerate([[part, free], [free, part]]):
+            with pytest.raises(MisfitError, match=str(index)):
+                plan.step(pair)
+    assert plan.step([memory[0:10], memory[20:30]])
+    assert plan.step([memory[30:40], memory[50:60]])
+
+
+def test_rates_are_for_one_step_count():
+    """A step made in between, by another thread or by the schedule itself, would get the wrong rate."""
+    w = np.zeros(1)
+    plan = Plan([work(w)], [np.ones(1)])
+    plan.step(None, (0, [(0, 0, 10.0)]))
+    assert w[0] == 10 + 1
+    with pytest.raises(RuntimeError, match="another thread"):
+        plan.step(None, (0, [(0, 0, 20.0)]))
+    assert (w[0], plan.steps) == (11, 1)
+
+
+def test_given_gradients_and_the_usual_ones_take_turns():
+    w = np.zeros(1)
+    plan = Plan([work(w, settings=(1.0, 0.0))], [np.ones(1)])
+    for gradients, total in ((None, 1), ([np.full(1, 10.0)], 11), (None, 12), ([np.full(1, 20.0)], 32), (None, 33)):
+        plan.step(gradients)
+        assert w[0] - plan.steps * (plan.steps + 1) / 2 == total
 
 
 def test_limits_are_errors():
@@ -152,17 +163,14 @@ def test_more_than_2_to_the_31_bytes():
     w, g = np.zeros(count), np.zeros(count)
     g[-1] = 5.0
     plan = Plan([work(w, settings=(1.0, 0.0))])
-    plan.point([g])
-    plan.step()
+    plan.step([g])
     assert (w[0], w[-2], w[-1]) == (1.0, 1.0, 6.0)
 
 
 def test_two_threads_in_one_plan():
     """The second is refused while the first is inside, and nothing is lost."""
     w = np.zeros(3_000_000)
-    plan = Plan([work(w, settings=(0.0, 0.0))])
-    g = np.zeros(3_000_000)
-    plan.point([g])
+    plan = Plan([work(w, settings=(0.0, 0.0))], [np.zeros(3_000_000)])
     refused, made = [], []
 
     def many():

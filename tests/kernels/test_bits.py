@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 import fastlr
 from fastlr import kernels
+from fastlr.engine import native
 from fastlr.engine.native import cpu_supports
 from fastlr.kernels.levels import LEVELS
 from tests.table import CASES, IDS, KERNELS, same_bits
@@ -25,9 +26,11 @@ CUTS = sorted(np.random.default_rng(5).integers(0, COUNT, 40))
 
 @pytest.fixture
 def threads():
-    before = fastlr.get_num_threads()
+    """Sets how many threads every step uses, however small it is."""
+    before, least = fastlr.get_num_threads(), native.set_parallel_from(1)
     yield fastlr.set_num_threads
     fastlr.set_num_threads(before)
+    native.set_parallel_from(least)
 
 
 @pytest.fixture(scope="module", params=["float32", "float64"])

@@ -1,0 +1,322 @@
+"""The command `fastlr`: it parses, calls, shows; everything else is done elsewhere.
+
+Exit codes: 0 done; 1 every run diverged, or the results could not be written; 2 the command or the data cannot
+be used; 130 interrupted (what was trained until then is kept).
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import fastlr
+from fastlr import plots, terminal
+from fastlr.extras import extra
+from fastlr.lab import (
+    BUILT_IN,
+    OPTIMIZERS,
+    Choice,
+    Comparison,
+    Configuration,
+    DataError,
+    DataSet,
+    choose,
+    compare,
+    load,
+    records,
+)
+from fastlr.lab.tables import counted
+from fastlr.rules.base import BACKENDS, LIBRARIES
+
+TRAIN_EXAMPLES = """\
+examples:
+  fastlr train digits
+  fastlr train wine --optimizer momentum --lr 0.01 --hidden 100,50
+  fastlr train digits --compare sgd,momentum,adagrad,rmsprop,adam
+  fastlr train digits --compare adam@0.1,adam@0.01,adam@0.001
+  fastlr train houses.csv --target price --ignore id,street --json
+
+A CSV file is UTF-8 text with the columns' names in the first line, separated by comma, semicolon or tab.  All
+columns but the target hold numbers, and nothing is missing.  Whether the target is a class or a quantity:
+text is a class; numbers are a class if all are whole and there are two distinct ones, or at most 20 distinct
+ones and ten rows for each on average; otherwise they are a quantity.  What was decided is shown, and --task
+overrides it.
+
+The NumPy reference takes every step too, on its own copy of the weights, to compare times; its time does not
+count in the steps per second.
+
+Ctrl-C keeps what was trained until then; a second one ends at once.
+
+exit codes: 0 trained; 1 every run diverged, or the results could not be written; 2 the command or the data
+cannot be used; 130 interrupted
+"""
+
+
+class CommandError(Exception):
+    """What ends the command: a message for the user, and the exit code."""
+
+    def __init__(self, message: object, code: int = 2) -> None:
+        super().__init__(str(message))
+        self.code = code
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    SystemExit
+        For arguments that cannot be parsed (2), and after `--help` (0).
+    """
+    args = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = args.command
+    try:
+        return command(args)
+    except CommandError as failure:
+        message, code = str(failure), failure.code
+    except (DataError, ImportError) as error:
+        message, code = str(error), 2
+    except KeyboardInterrupt:
+        message, code = "interrupted", 130
+    print(f"fastlr {args.name}: {message}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fastlr",
+        description="Optimizer steps on the CPU: train with them, see how fast they are.",
+        epilog="fastlr train --help says how to train.  First example: fastlr train digits",
+    )
+    parser.add_argument("--version", action="version", version=f"fastlr {fastlr.__version__}")
+    commands = parser.add_subparsers(title="commands", dest="name", required=True, metavar="COMMAND")
+    _add_train(
+        commands.add_parser(
+            "train",
+            help="train a network on a data set, with one optimizer or several",
+            description="Train a multilayer perceptron on DATA.  Shows how well it does and how long the steps take;\n"
+            "writes history.csv, curves.png, parameters.npz and run.json.",
+            epilog=TRAIN_EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
+    config = commands.add_parser(
+        "config",
+        help="show versions, instruction set, threads and backends",
+        description="What to put in a bug report.",
+    )
+    config.add_argument("--json", action="store_true", help="as a JSON document")
+    config.set_defaults(command=_config)
+    return parser
+
+
+def _add_train(train: argparse.ArgumentParser) -> None:
+    default = Configuration()
+    train.set_defaults(command=_train)
+    train.add_argument("data", metavar="DATA", help=f"{', '.join(BUILT_IN)}, or the path of a CSV file")
+
+    data = train.add_argument_group("data")
+    data.add_argument("--target", metavar="COLUMN", help="the column to predict (CSV files)")
+    data.add_argument("--task", choices=("classification", "regression"), help="default: decided by the target")
+    data.add_argument("--ignore", metavar="COLUMNS", type=_names, default=(), help="columns to leave out: id,name")
+    data.add_argument(
+        "--no-standardise",
+        "--no-standardize",
+        dest="standardise",
+        action="store_false",
+        help="take the features as they are, rather than with mean 0 and deviation 1",
+    )
+    data.add_argument(
+        "--test-share", type=_share, default=default.test_share, metavar="X", help="of the rows (default: %(default)s)"
+    )
+
+    optimizer = train.add_argument_group("optimizer")
+    which = optimizer.add_mutually_exclusive_group()
+    known = ", ".join(OPTIMIZERS)
+    which.add_argument("--optimizer", metavar="NAME", default="adam", help=f"default: adam; known: {known}")
+    which.add_argument(
+        "--compare", metavar="NAMES", type=_names, help="several, in one picture: sgd,adam; or with rates: sgd@0.1,adam"
+    )
+    optimizer.add_argument("--lr", type=float, metavar="X", help="learning rate (default: the optimizer's own)")
+    optimizer.add_argument("--momentum", type=float, metavar="X", help="for optimizers that have it")
+    optimizer.add_argument("--weight-decay", type=float, metavar="X")
+    optimizer.add_argument("--like", choices=tuple(LIBRARIES), help="whose formulas and defaults (default: torch)")
+    optimizer.add_argument("--backend", choices=BACKENDS, help="who computes the step; the result is the same")
+    optimizer.add_argument("--threads", type=_positive, metavar="N", help="threads of a step (default: all)")
+
+    network = train.add_argument_group("network and training")
+    network.add_argument(
+        "--hidden",
+        type=_sizes,
+        default=default.hidden,
+        metavar="N,N",
+        help="units of each hidden layer, or none (default: 50)",
+    )
+    network.add_argument("--activation", choices=("relu", "tanh"), default=default.activation)
+    network.add_argument("--dtype", choices=("float32", "float64"), default=default.dtype)
+    network.add_argument(
+        "--epochs", type=_positive, metavar="N", help="default: 50, or as many as make 1,000 steps if that is more"
+    )
+    network.add_argument(
+        "--batch", type=_positive, default=default.batch, metavar="N", help="rows in a step (default: %(default)s)"
+    )
+    network.add_argument(
+        "--seed", type=_whole, default=default.seed, metavar="N", help="of everything random (default: %(default)s)"
+    )
+
+    output = train.add_argument_group("output")
+    output.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder to write to; files of the same names are replaced (default: runs/DATA-OPTIMIZERS)",
+    )
+    output.add_argument("--json", action="store_true", help="print one JSON document, and nothing else, to stdout")
+
+
+def _config(args: argparse.Namespace) -> int:
+    if args.json:
+        print(json.dumps(fastlr.show_config("dicts"), indent=2))
+    else:
+        fastlr.show_config()
+    return 0
+
+
+def _train(args: argparse.Namespace) -> int:
+    errors = terminal.console(stderr=True)
+    shown = errors if args.json else terminal.console()
+    choices, configuration = _choices(args), _configuration(args)
+    data = load(args.data, target=args.target, task=args.task, ignore=args.ignore)
+    names = [choice.name for choice in choices]
+    folder = args.out or Path("runs") / "-".join([data.name, *names])
+    _check_output(folder)
+    shown.print(_described(data, "; --task overrides" if args.target and not args.task else ""))
+    # until everything is written: Ctrl-C in the last second must not lose what was trained
+    with terminal.interruptible() as stop:
+        with _threads(args.threads), terminal.progress_bars(names, errors) as report:
+            comparison = compare(data, choices, configuration, report=report, stop=stop)
+        # before anything is printed: who reads may have gone (as in `fastlr train digits | head -1`)
+        failure = _write(folder, comparison)
+        shown.print(terminal.described(comparison) + "\n")
+        shown.print(terminal.results(comparison))
+        for remark in terminal.remarks(comparison, names):
+            shown.print(remark)
+        if failure is None:
+            shown.print(f"written to {folder}: history.csv, curves.png, parameters.npz, run.json")
+        if args.json:
+            found = {**records.document(comparison), "folder": None if failure else str(folder)}
+            print(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False), flush=True)
+    if failure is not None:
+        raise failure
+    return _code(comparison)
+
+
+def _write(folder: Path, comparison: Comparison) -> CommandError | None:
+    """Write the results, or say why not: they are still shown then."""
+    try:
+        records.write(folder, records.files(comparison))
+        records.write(folder, {"curves.png": plots.png(plots.curves(comparison))})
+    except OSError as error:
+        return CommandError(f"the results could not be written: {error}", 1)
+    return None
+
+
+def _code(comparison: Comparison) -> int:
+    if comparison.interrupted:
+        return 130
+    return 1 if all(run.status == "diverged" for run in comparison.runs) else 0
+
+
+def _choices(args: argparse.Namespace) -> tuple[Choice, ...]:
+    settings = {name: getattr(args, name) for name in ("lr", "momentum", "weight_decay", "like", "backend")}
+    try:
+        return choose(args.compare or [args.optimizer], **settings)
+    except (TypeError, ValueError) as error:
+        raise CommandError(error) from error
+
+
+def _configuration(args: argparse.Namespace) -> Configuration:
+    names = ("hidden", "activation", "epochs", "batch", "seed", "test_share", "standardise", "dtype")
+    return Configuration(**{name: getattr(args, name) for name in names})
+
+
+def _described(data: DataSet, hint: str) -> str:
+    rows, features = data.x.shape
+    kind = f"classification, {len(data.classes)} classes" if data.classes else "regression"
+    return (
+        f"{data.name}: {counted(rows, 'row')}, {counted(features, 'feature')}, target {data.target!r}: "
+        f"{kind} ({data.reason}{hint})"
+    )
+
+
+def _check_output(folder: Path) -> None:
+    """Before training rather than after it: what the results need."""
+    with extra("lab"):
+        import matplotlib  # noqa: F401
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"--out {folder}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Set the number of threads, and put it back for whoever called `main` from Python."""
+    before = fastlr.get_num_threads()
+    try:
+        if count is not None:
+            try:
+                fastlr.set_num_threads(count)
+            except ValueError as error:
+                raise CommandError(f"--threads {count}: {error}") from error
+        yield
+    finally:
+        fastlr.set_num_threads(before)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"must be names separated by commas, got {text!r}")
+    return names
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return () if text == "none" else tuple(map(_positive, text.split(",")))
+
+
+def _positive(text: str) -> int:
+    return _at_least(1, text)
+
+
+def _whole(text: str) -> int:
+    return _at_least(0, text)
+
+
+def _at_least(low: int, text: str) -> int:
+    number = int(text) if text.strip().isdecimal() else -1
+    if number < low:
+        raise argparse.ArgumentTypeError(f"must be a whole number, at least {low}, got {text!r}")
+    return number
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0.0 < share < 1.0:
+        raise argparse.ArgumentTypeError(f"must be above 0 and below 1, got {text!r}")
+    return share
