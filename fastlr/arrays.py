@@ -39,18 +39,6 @@ def where(name: str) -> str:
     return f"array {name!r}" if name else "the array"
 
 
-def rebuilt(tree: Tree, new: Iterator[Array]) -> Tree:
-    """A tree of the same structure with other arrays."""
-    if isinstance(tree, np.ndarray):
-        return next(new)
-    if isinstance(tree, Mapping):
-        return {key: rebuilt(child, new) for key, child in tree.items()}
-    items = [rebuilt(child, new) for child in tree]
-    if isinstance(tree, tuple):
-        return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
-    return items
-
-
 def matched(tree: Tree, other: Tree, call: str, name: str = "") -> list[Array]:
     """The leaves of `other` in the order of `tree`, whose structure it must have."""
     if isinstance(tree, np.ndarray):
@@ -58,7 +46,7 @@ def matched(tree: Tree, other: Tree, call: str, name: str = "") -> list[Array]:
             raise TypeError(f"{call}: {where(name)} must be a NumPy array, got {type(other).__name__}")
         return [other]
     found: list[Array] = []
-    for key, child, counterpart in _pairs(tree, other, call, name or "gradients"):
+    for key, child, counterpart in _pairs(tree, other, call, f"gradients {name!r}" if name else "gradients"):
         if isinstance(child, np.ndarray) and isinstance(counterpart, np.ndarray):  # no names to make for most
             found.append(counterpart)
         else:

@@ -1,12 +1,13 @@
 """Parameters and gradients in two flat buffers: the layout in which a step is one stream through memory."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from fastlr.arrays import DTYPES, Array, Tree, empty_flat, leaves, rebuilt, views, where
+from fastlr.arrays import DTYPES, Array, Tree, empty_flat, leaves, views, where
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +17,8 @@ class Packed:
     Attributes
     ----------
     params, grads : like what was packed
-        Views into the flat buffers, in the caller's structure (mappings become dicts).
+        Views into the flat buffers, in the caller's structure (mappings become dicts, sequences lists or tuples).
+        Assigning to an entry writes into its buffer: `grads["w"] = g` is `grads["w"][...] = g`.
     flat, flat_grads : array, shape (number of weights,)
         The buffers: C-contiguous, beginning on a 64-byte boundary.
     """
@@ -29,6 +31,9 @@ class Packed:
     def __repr__(self) -> str:
         count = sum(1 for _ in leaves(self.params, "Packed"))
         return f"Packed({count} arrays, {self.flat.size:,} weights, {self.flat.dtype})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _repacked, (self.params, self.flat_grads)
 
 
 def pack(params: Tree, dtype: DTypeLike | None = None) -> Packed:
@@ -56,9 +61,9 @@ def pack(params: Tree, dtype: DTypeLike | None = None) -> Packed:
     >>> packed = fastlr.pack({"w": np.ones((2, 3)), "b": np.zeros(3)})
     >>> packed
     Packed(2 arrays, 9 weights, float64)
-    >>> packed.params["b"] += 7
+    >>> packed.params["b"] = np.array([7, 8, 9])
     >>> packed.flat
-    array([1., 1., 1., 1., 1., 1., 7., 7., 7.])
+    array([1., 1., 1., 1., 1., 1., 7., 8., 9.])
     """
     named = list(leaves(params, "pack(params)"))
     if not named:
@@ -71,7 +76,63 @@ def pack(params: Tree, dtype: DTypeLike | None = None) -> Packed:
     packed = views(flat, arrays)
     for view, array in zip(packed, arrays, strict=True):
         view[...] = array
-    return Packed(rebuilt(params, iter(packed)), rebuilt(params, iter(views(flat_grads, arrays))), flat, flat_grads)
+    return Packed(_rebuilt(params, iter(packed)), _rebuilt(params, iter(views(flat_grads, arrays))), flat, flat_grads)
+
+
+def _repacked(params: Tree, flat_grads: Array) -> Packed:
+    """A copy: pickled, the views would come back as arrays of their own."""
+    packed = pack(params)
+    packed.flat_grads[:] = flat_grads
+    return packed
+
+
+class _DictOfViews(dict[Any, Any]):
+    """Replacing a view would lose the buffer behind it without a word, so an assignment writes into it."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _write(self[key], value, key)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        for key, value in dict(*args, **kwargs).items():
+            self[key] = value
+
+    def __ior__(self, other: Any) -> "_DictOfViews":  # type: ignore[misc]
+        self.update(other)
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)  # copies are no views
+
+
+class _ListOfViews(list[Any]):
+    """As `_DictOfViews`."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _write(self[key], value, key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (list(self),)
+
+
+def _write(view: Tree, value: Any, key: Any) -> None:
+    call = f"Packed[{key!r}] = ..."
+    if not isinstance(view, np.ndarray):
+        raise TypeError(f"{call}: only arrays can be assigned to, this is a {type(view).__name__} of them")
+    if np.shape(value) not in ((), view.shape):
+        raise ValueError(f"{call}: must be a number or have shape {view.shape}, got shape {np.shape(value)}")
+    view[...] = value
+
+
+def _rebuilt(tree: Tree, new: Iterator[Array]) -> Tree:
+    """A tree of the same structure with other arrays."""
+    if isinstance(tree, np.ndarray):
+        return next(new)
+    if isinstance(tree, Mapping):
+        return _DictOfViews((key, _rebuilt(child, new)) for key, child in tree.items())
+    items = [_rebuilt(child, new) for child in tree]
+    if isinstance(tree, tuple):
+        return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
+    return _ListOfViews(items)
 
 
 def _target_dtype(named: list[tuple[str, Array]], dtype: DTypeLike | None) -> np.dtype[Any]:

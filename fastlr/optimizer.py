@@ -57,6 +57,7 @@ class Optimizer:
         self._tree: Tree = [part.params for part in parts] if parts[0].listed else parts[0].params
         self._is_packed = parts[0].packed is not None
         self._packed_grads = [array for part in parts if part.packed for _, array in leaves(part.packed.grads, call)]
+        self._is_list = type(self._tree) is list and all(isinstance(leaf, np.ndarray) for leaf in self._tree)
         named = list(leaves(self._tree, call))
         check_parameters(named, call)
         self.params: dict[str, Array] = dict(named)
@@ -138,7 +139,7 @@ class Optimizer:
         if isinstance(grads, Packed):
             raise TypeError(f"{call}: pass packed.grads, not the Packed itself; or nothing")
         # A list of arrays, the common case, goes to the engine as it is: it checks each in C.
-        if type(grads) is list and type(self._tree) is list and len(grads) == len(self._tree) == len(self.params):
+        if self._is_list and type(grads) is list and len(grads) == len(self.params):
             return grads
         return matched(self._tree, grads, call)
 

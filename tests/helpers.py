@@ -62,3 +62,52 @@ def flattened(tree: Any) -> list[Any]:
     found: list[Any] = []
     changed(tree, found.append)
     return found
+
+
+W, ONE = normal(40, 4), normal(41)
+"""Arrays for mistakes."""
+
+
+class Subject:
+    """Optimizers of every kind, a few steps old, to none of which a mistake may make a difference."""
+
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+        self.base = normal(1, 12)
+        self.arrays = [self.base[0:4], self.base[8:12]]
+        self.grads = {"w": normal(2, 2, 3), "b": [normal(3, 4), normal(4)]}
+        self.rate: Any = None
+        params = {"w": normal(5, 2, 3), "b": [normal(6, 4), normal(7)]}
+        groups = [{"params": [normal(8, 3), normal(9, 2)], "lr": 0.1}, {"params": {"z": normal(10, 3)}}]
+        timed = [{"params": normal(11, 3)}, {"params": normal(12, 3), "lr": lambda step: self.scheduled(step)}]
+        self.buffers = fastlr.pack([normal(13, 3), normal(14, 2)])
+        self.nested = fastlr.Adam(params, 0.1, amsgrad=True, backend=backend)
+        self.flat = fastlr.SGD(self.arrays, 0.5, momentum=0.9, backend=backend)
+        self.groups = fastlr.AdamW(groups, backend=backend)
+        self.packed = fastlr.RMSprop(self.buffers, centered=True, backend=backend)
+        self.single = fastlr.SGD(normal(15, 3, 2), lr=lambda step: self.scheduled(step), backend=backend)
+        self.timed = fastlr.Adagrad(timed, backend=backend)
+        self.optimizers = [self.nested, self.flat, self.groups, self.packed, self.single, self.timed]
+        self.step()
+        self.step()
+
+    def scheduled(self, step: int) -> Any:
+        return self.rate(step) if callable(self.rate) else self.rate
+
+    def step(self) -> None:
+        self.rate = 0.25
+        self.buffers.flat_grads[:] = normal(20, 5)
+        self.nested.step(self.grads)
+        self.flat.step([normal(21, 4), normal(22, 4)])
+        self.groups.step([[normal(23, 3), normal(24, 2)], {"z": normal(25, 3)}])
+        self.packed.step()
+        self.single.step(normal(26, 3, 2))
+        self.timed.step([normal(27, 3), normal(28, 3)])
+
+    def outcome(self) -> Any:
+        arrays = [self.base, self.grads, self.buffers.flat, self.buffers.flat_grads, W, ONE]
+        return bits(arrays), [outcome(opt) for opt in self.optimizers]
+
+    def settings(self) -> Any:
+        self.rate = 0.25
+        return [(opt.lr, [group.rule for group in opt.groups]) for opt in self.optimizers]

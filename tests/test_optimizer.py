@@ -95,11 +95,10 @@ def test_memory_map(tmp_path: Path) -> None:
 
 
 SUBCLASSES = {"matrix": lambda a: a.view(np.matrix), "masked": lambda a: np.ma.masked_less(a, 0)}
-NUMPY_TAKES_THEIR_OPERATORS = pytest.mark.xfail(strict=True, reason="OraclePlan: a matrix multiplies, a mask hides")
 
 
 @pytest.mark.parametrize("subclass", SUBCLASSES)
-@pytest.mark.parametrize("backend", ["cython", pytest.param("numpy", marks=NUMPY_TAKES_THEIR_OPERATORS)])
+@pytest.mark.parametrize("backend", ["cython", "numpy"])
 def test_a_subclass_is_its_memory(subclass: str, backend: str) -> None:
     """Whatever its operators do; as parameters and as gradients."""
     w, g, expected = normal(0, 2, 2), normal(1, 2, 2), normal(0, 2, 2)

@@ -23,7 +23,8 @@ class OraclePlan(Plan):
                 values = work.coefficients(float(self.steps + 1), *self.settings(index))
                 for row in work.rows:
                     rounded = [row[0].dtype.type(values[pick]) for pick in work.picks]
-                    results = work.kernel(row[0], next(remaining), *row[1:], *rounded)
-                    new += zip(row, results, strict=True)
+                    # Views as plain arrays: a matrix multiplies in its own way, a masked array hides.
+                    w, g, *state = (array.view(np.ndarray) for array in (row[0], next(remaining), *row[1:]))
+                    new += zip((w, *state), work.kernel(w, g, *state, *rounded), strict=True)
         for array, value in new:
             array[...] = value

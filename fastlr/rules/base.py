@@ -150,7 +150,10 @@ class Setting:
         if not isinstance(value, Real) or isinstance(value, bool):
             kind = "a number or a function of the step" if self.schedulable else "a number"
             raise TypeError(f"{call}: {name} must be {kind}, got {value!r} of type {type(value).__name__}")
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number beyond the floats
+            number = math.inf
         if not (self.low <= number < self.below and math.isfinite(number)):
             raise ValueError(f"{call}: {name} must be in {self}, got {number!r}")
         return number
@@ -219,7 +222,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        if self.like not in self.conventions:
+        if not isinstance(self.like, str) or self.like not in self.conventions:
             known = ", ".join(map(repr, self.conventions))
             raise ValueError(f"{name}(like={self.like!r}): like must be one of {known} for {name}")
         if self.backend not in BACKENDS:
