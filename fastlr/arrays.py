@@ -108,7 +108,7 @@ def _check_parameter(array: Array, label: str) -> None:
 
 def check_dtype(array: Array, label: str) -> None:
     """Raise unless the array is of float32 or float64 in the machine's byte order."""
-    if array.dtype not in DTYPES or not array.dtype.isnative:
+    if array.dtype not in DTYPES:
         order = "" if array.dtype.isnative else " in the other byte order"
         raise TypeError(
             f"{label} must be float32 or float64, got {array.dtype}{order}; convert it with .astype('float32')"

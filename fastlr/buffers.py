@@ -42,7 +42,7 @@ def pack(params: Tree, dtype: DTypeLike | None = None) -> Packed:
     Parameters
     ----------
     params : array, or sequence or mapping of arrays, nested as you like
-        Of any layout; float32 or float64 throughout unless `dtype` is given.
+        Of any layout; float32 or float64 throughout unless `dtype` is given.  An array that is there twice becomes two.
     dtype : float32 or float64, optional
         To convert to.
 

@@ -127,13 +127,20 @@ class Group(Mapping[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         _check_keys(self._rule, {key: value}, f"{type(self._rule).__name__}.groups")
-        self.update(dataclasses.replace(self._rule, **{key: value}))
+        rule = dataclasses.replace(self._rule, **{key: value})
+        if any(rule.initial(symbol) != self._rule.initial(symbol) for symbol in rule.kernel.state):
+            raise ValueError(f"{rule!r}: {key} is what the state started with; make a new optimizer to change it")
+        self.update(rule)
 
     def __iter__(self) -> Iterator[str]:
         return iter(("params", *self._rule.kinds()))
 
     def __len__(self) -> int:
         return 1 + len(self._rule.kinds())
+
+    # By identity: as mappings, two groups would compare their arrays.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         return f"Group({', '.join(self.names)}: {self._rule!r})"

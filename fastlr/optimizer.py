@@ -1,6 +1,5 @@
 """Binds a rule to parameters, state and a schedule: what the user holds."""
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -167,8 +166,7 @@ class Optimizer:
 
     @lr.setter
     def lr(self, lr: Rate) -> None:
-        dataclasses.replace(self.groups[0].rule, lr=lr)  # raises before any group has changed
-        for group in self.groups:
+        for group in self.groups:  # the first raises, before any has changed
             group["lr"] = lr
 
     @property

@@ -61,11 +61,13 @@ def _saved_rule(group: "Group", entry: Mapping[str, Any], call: str) -> Rule:
     names = entry.get("params")
     if not isinstance(names, Sequence) or sorted(map(str, names)) != sorted(group.names):
         raise ValueError(f"{call} must hold the parameters {list(group.names)}, got {names}")
-    settings = {key: value for key, value in entry.items() if key != "params" and value is not None}
-    if group.scheduled:  # a schedule is code: the one that is here stays
-        settings.pop("lr", None)
-    if unknown := settings.keys() - group.rule.kinds().keys():
-        raise ValueError(f"{call} has unknown settings {sorted(map(str, unknown))}")
+    settings = {key: value for key, value in entry.items() if key != "params"}
+    if wrong := settings.keys() ^ group.rule.kinds().keys():
+        raise ValueError(
+            f"{call} must have the settings {list(group.rule.kinds())}, missing or unknown {sorted(map(str, wrong))}"
+        )
+    if group.scheduled or settings["lr"] is None:  # a schedule is code: what is here stays
+        del settings["lr"]
     rule = dataclasses.replace(group.rule, **settings)
     if rule.kernel is not group.rule.kernel:
         raise ValueError(f"{call} must be made with the same options, saved were {settings}")
@@ -84,8 +86,8 @@ def _check_head(saved: Mapping[str, Any], optimizer: "Optimizer", call: str) -> 
         if saved[key] != own:
             raise ValueError(f"{call}: {key} must be {own!r}, got {saved[key]!r}")
     steps = saved["steps"]
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or not 0 <= steps < 2**63 - 1:
-        raise ValueError(f"{call}: steps must be a whole number in [0, 2**63 - 1), got {steps!r}")
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or not 0 <= steps < 2**53:
+        raise ValueError(f"{call}: steps must be a whole number in [0, 2**53), got {steps!r}")
 
 
 def _check_state(state: Mapping[str, Any], optimizer: "Optimizer", call: str) -> None:

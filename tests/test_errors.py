@@ -174,7 +174,7 @@ def loaded(saved: Any) -> Call:
 
 LOAD = r"^Adam\.load_state_dict: "
 HOLD = rf"{LOAD}group 0 must hold the parameters \['w', 'b.0', 'b.1'\], got "
-STEPS = rf"{LOAD}steps must be a whole number in \[0, 2\*\*63 - 1\), got "
+STEPS = rf"{LOAD}steps must be a whole number in \[0, 2\*\*53\), got "
 SYMBOLS = rf"{LOAD}state of 'w' must have \['m', 'v', 'u'\], got "
 M = rf"{LOAD}m of 'w' must be float32 of shape \(2, 3\), got "
 M_W = ("state", "w", "m")
@@ -196,7 +196,8 @@ STATE_DICTS: list[Row] = [
     ("more groups", load("groups", [{}, {}]), V, f"{LOAD}groups must be 1, got 2$"),
     *((f"groups {g}", load("groups", g), T, f"{LOAD}groups must be a list of") for g in (None, {"a": 1}, [None])),
     *((f"params {p}", load("groups", 0, "params", p), V, HOLD) for p in (None, 3, ["w", "b.0", "c"], ["w"], ...)),
-    ("no setting", load("groups", 0, "rate", 1), V, rf"{LOAD}group 0 has unknown settings \['rate'\]$"),
+    ("no setting", load("groups", 0, "rate", 1), V, rf"{LOAD}group 0 must .*, missing or unknown \['rate'\]$"),
+    ("setting gone", load("groups", 0, "betas", ...), V, rf"{LOAD}group 0 must .* unknown \['betas'\]$"),
     ("bad betas", load("groups", 0, "betas", (0.9, 1.2)), V, r"betas\[1\] must be in \[0, 1\), got 1.2$"),
     ("bad betas, later", load("groups", 1, "betas", (2, 0), of="groups"), V, r"betas\[0\] must be .* got 2.0$"),
     ("bad lr", load("groups", 0, "lr", -1), V, r"lr must be in \[0, inf\), got -1.0$"),

@@ -194,3 +194,17 @@ def test_any_division_of_a_buffer_into_groups(owners: list[int], seed: int) -> N
     for i in range(flat.size):  # a weight at a time, each with an optimizer of its rate
         fastlr.SGD(expected[i : i + 1], lr=float(rates[i])).step(grads[i : i + 1])
     assert bits(flat) == bits(expected)
+
+
+def test_what_the_state_started_with_stays() -> None:
+    opt = fastlr.Adagrad(np.ones(2), initial_accumulator_value=0.5)
+    with pytest.raises(ValueError, match="initial_accumulator_value is what the state started with"):
+        opt.groups[0]["initial_accumulator_value"] = 3.0
+    opt.groups[0]["initial_accumulator_value"] = 0.5
+    assert opt.groups[0]["initial_accumulator_value"] == 0.5
+
+
+def test_groups_are_told_apart_by_identity() -> None:
+    opt = fastlr.SGD([{"params": np.ones(2)}, {"params": np.ones(2)}])
+    assert opt.groups.index(opt.groups[1]) == 1
+    assert len({*opt.groups}) == 2
