@@ -13,10 +13,8 @@ of gradients, and yields the weights after each step.
 1.0
 """
 
-from .adagrad import adagrad
-from .adam import adam
-from .adamw import adamw
-from .rmsprop import rmsprop
-from .sgd import sgd
-
-__all__ = ["adagrad", "adam", "adamw", "rmsprop", "sgd"]
+from .adagrad import adagrad as adagrad
+from .adam import adam as adam
+from .adamw import adamw as adamw
+from .rmsprop import rmsprop as rmsprop
+from .sgd import sgd as sgd

@@ -1,4 +1,4 @@
-"""The maths: one file is one optimizer.  A new one is added to this list, and everything else picks it up."""
+"""The maths: one file is one optimizer.  This list of imports is `RULES`: add a line, and everything picks it up."""
 
 from fastlr.rules.adagrad import Adagrad as Adagrad
 from fastlr.rules.adam import Adam as Adam
@@ -15,4 +15,8 @@ from fastlr.rules.vocabulary import maximum as maximum
 from fastlr.rules.vocabulary import positive as positive
 from fastlr.rules.vocabulary import sqrt as sqrt
 
-RULES: tuple[type[Rule], ...] = (SGD, Adagrad, RMSprop, Adam, AdamW)
+RULES: tuple[type[Rule], ...] = tuple(
+    value
+    for value in list(vars().values())
+    if isinstance(value, type) and issubclass(value, Rule) and value is not Rule
+)
