@@ -61,8 +61,8 @@ def test_optimizer_and_reference_take_the_same_steps(name):
 @pytest.mark.parametrize(
     ("names", "settings", "message"),
     [
-        (["adamm"], {}, r"^optimizer 'adamm': unknown, did you mean 'adamw?'\? there are sgd, "),
-        (["x"], {}, r"^optimizer 'x': unknown, there are sgd, "),
+        (["adamm"], {}, r"^optimizer 'adamm': unknown, did you mean 'adamw?'\? there are adagrad, "),
+        (["x"], {}, r"^optimizer 'x': unknown, there are adagrad, "),
         (["adam", "sgd", "adam"], {}, r"^optimizer 'adam': must be named once, got it twice"),
         (["adam"], {"momentum": 0.9}, r"^optimizer 'adam': takes no momentum, it takes lr, betas"),
         (["adam@fast"], {}, r"^optimizer 'adam@fast': what follows '@' must be a learning rate, got 'fast'"),
