@@ -146,6 +146,12 @@ print(statistics.median(seconds) * 1e3)
     assert float(run(code)[0]) < 4
 
 
+def test_the_callers_affinity_is_left_alone():
+    """The threads of a step keep off the caller's processor; the caller may run where it could before."""
+    code = "import os; before = os.sched_getaffinity(0)" + STEP + "print(os.sched_getaffinity(0) == before)"
+    assert run(code) == ["True"]
+
+
 def test_importing_leaves_the_environment_alone():
     code = "import os; before = dict(os.environ); import fastlr; print(dict(os.environ) == before)"
     assert run(code) == ["True"]
