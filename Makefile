@@ -1,7 +1,7 @@
 # Everything is installed into .venv by the project's own files; only python3, gcc and make must be there.
 PYTHON ?= python3
 BIN := .venv/bin
-COMPILED := setup.py pyproject.toml $(wildcard fastlr/rules/*.py fastlr/kernels/*.py fastlr/kernels/*.h fastlr/engine/*.pyx)
+COMPILED := setup.py pyproject.toml $(wildcard fastlr/rules/*.py fastlr/kernels/*.py fastlr/*/*.h fastlr/engine/*.pyx)
 
 .PHONY: demo test lint unit test-slow test-peers bench clean
 

@@ -68,7 +68,8 @@ def engine() -> Extension:
     return Extension(
         "fastlr.engine.native",
         ["fastlr/engine/native.pyx"],
-        include_dirs=[np.get_include()],
+        include_dirs=[np.get_include(), "fastlr/engine"],
+        depends=["fastlr/engine/machine.h"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=EXACT,
     )

@@ -18,55 +18,11 @@ cimport numpy as cnp
 
 cnp.import_array()
 
-cdef extern from *:
-    """
-    #include <string.h>
-    #if defined(_OPENMP)
-        #include <omp.h>
-        #define FASTLR_OPENMP 1
-    #else
-        #define FASTLR_OPENMP 0
-    #endif
-
-    /* A sleeping thread is often woken on the processor of the thread that wakes it, and then waits until that one has
-       done its own part.  So the threads of a step keep off the caller's processor; each sees to it once, and again
-       when the caller has moved. */
-    #if defined(_OPENMP) && defined(__linux__)
-        #include <sched.h>
-        #include <unistd.h>
-        static void fastlr_keep_off(int cpu) {
-            static __thread int avoided = -1;
-            cpu_set_t mask;
-            if (omp_get_thread_num() == 0 || avoided == cpu) return;
-            avoided = cpu;
-            if (sched_getaffinity(getpid(), sizeof mask, &mask)) return;
-            CPU_CLR(cpu, &mask);
-            if (CPU_COUNT(&mask)) sched_setaffinity(0, sizeof mask, &mask);
-        }
-        static int fastlr_processor(void) { return sched_getcpu(); }
-    #else
-        static void fastlr_keep_off(int cpu) { (void)cpu; }
-        static int fastlr_processor(void) { return -1; }
-    #endif
-    /* __builtin_cpu_supports also asks whether the operating system saves the wide registers. */
-    static int fastlr_cpu_supports(const char *level) {
-        if (!strcmp(level, "v1")) return 1;
-    #if defined(__x86_64__) && defined(__GNUC__)
-        int v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi")
-              && __builtin_cpu_supports("bmi2");
-        if (!strcmp(level, "v3")) return v3;
-        if (!strcmp(level, "v4"))
-            return v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
-                && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq")
-                && __builtin_cpu_supports("avx512vl");
-    #endif
-        return 0;
-    }
-    """
+cdef extern from "machine.h" nogil:
     const int FASTLR_OPENMP
     int fastlr_cpu_supports(const char *level)
-    int fastlr_processor() nogil
-    void fastlr_keep_off(int cpu) nogil
+    int fastlr_processor()
+    void fastlr_keep_off(int processor)
 
 cdef enum:
     MAX_ARRAYS = 8
