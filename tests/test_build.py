@@ -89,7 +89,7 @@ def test_a_wheel_from_the_sdist_works(checkout, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     installed = {path.name for path in (tmp_path / "site" / "fastlr").iterdir()}
-    assert {"py.typed", "engine", "kernels", "rules", "reference", "cli.py"} <= installed
+    assert {"py.typed", "engine", "kernels", "rules", "reference", "cli"} <= installed
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     ran = subprocess.run(
         [sys.executable, "-c", STEP], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True

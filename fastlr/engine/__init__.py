@@ -1,9 +1,9 @@
 """The engine: runs kernels over segments of memory with threads; it knows no optimizer.
 
-Design: OpenMP's threads go to sleep soon after a step (unless the user has set how they wait).  By default they spin for
-milliseconds, which on cores that also run the user's BLAS or other programs starves the very thread that is waited
-for: on 2 cores, a step of a million weights took 170 us alone but 4,000 to 12,000 us after a matrix product.  Spinning
-for about as long as waking takes (25 us), it is 170 us and 250 us.
+Design: OpenMP's threads go to sleep soon after a step (unless the user has set how they wait).  By default they spin
+for milliseconds, which on cores that also run the user's BLAS or other programs starves the very thread that is waited
+for: on 2 cores, a step of a million weights took 170 us alone but 4,000 to 12,000 us after a matrix product.
+Spinning for about as long as waking takes (25 us), it is 170 us and 220 us.
 """
 
 import os

@@ -1,18 +1,15 @@
-"""The command `fastlr`: it parses, calls, shows; everything else is done elsewhere.
-
-Exit codes: 0 done; 1 every run diverged, or the results could not be written; 2 the command or the data cannot
-be used; 130 interrupted (what was trained until then is kept).
-"""
+"""`fastlr train`: a network on a data set, with one optimizer or several."""
 
 import argparse
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import fastlr
-from fastlr import plots, terminal
+from fastlr import plots
+from fastlr.cli import terminal
+from fastlr.cli.command import CommandError, Commands
 from fastlr.extras import extra
 from fastlr.lab import (
     BUILT_IN,
@@ -20,7 +17,6 @@ from fastlr.lab import (
     Choice,
     Comparison,
     Configuration,
-    DataError,
     DataSet,
     choose,
     compare,
@@ -30,7 +26,7 @@ from fastlr.lab import (
 from fastlr.lab.tables import counted
 from fastlr.rules.base import BACKENDS, LIBRARIES
 
-TRAIN_EXAMPLES = """\
+EXAMPLES = """\
 examples:
   fastlr train digits
   fastlr train wine --optimizer momentum --lr 0.01 --hidden 100,50
@@ -54,75 +50,16 @@ cannot be used; 130 interrupted
 """
 
 
-class CommandError(Exception):
-    """What ends the command: a message for the user, and the exit code."""
-
-    def __init__(self, message: object, code: int = 2) -> None:
-        super().__init__(str(message))
-        self.code = code
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments; those of the process by default.
-
-    Returns
-    -------
-    int
-        The exit code.
-
-    Raises
-    ------
-    SystemExit
-        For arguments that cannot be parsed (2), and after `--help` (0).
-    """
-    args = _parser().parse_args(argv)
-    command: Callable[[argparse.Namespace], int] = args.command
-    try:
-        return command(args)
-    except CommandError as failure:
-        message, code = str(failure), failure.code
-    except (DataError, ImportError) as error:
-        message, code = str(error), 2
-    except KeyboardInterrupt:
-        message, code = "interrupted", 130
-    print(f"fastlr {args.name}: {message}", file=sys.stderr)
-    return code
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="fastlr",
-        description="Optimizer steps on the CPU: train with them, see how fast they are.",
-        epilog="fastlr train --help says how to train.  First example: fastlr train digits",
+def add_to(commands: Commands) -> None:
+    """Add the command and its arguments."""
+    train = commands.add_parser(
+        "train",
+        help="train a network on a data set, with one optimizer or several",
+        description="Train a multilayer perceptron on DATA.  Shows how well it does and how long the steps take;\n"
+        "writes history.csv, curves.png, parameters.npz and run.json.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"fastlr {fastlr.__version__}")
-    commands = parser.add_subparsers(title="commands", dest="name", required=True, metavar="COMMAND")
-    _add_train(
-        commands.add_parser(
-            "train",
-            help="train a network on a data set, with one optimizer or several",
-            description="Train a multilayer perceptron on DATA.  Shows how well it does and how long the steps take;\n"
-            "writes history.csv, curves.png, parameters.npz and run.json.",
-            epilog=TRAIN_EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-    )
-    config = commands.add_parser(
-        "config",
-        help="show versions, instruction set, threads and backends",
-        description="What to put in a bug report.",
-    )
-    config.add_argument("--json", action="store_true", help="as a JSON document")
-    config.set_defaults(command=_config)
-    return parser
-
-
-def _add_train(train: argparse.ArgumentParser) -> None:
     default = Configuration()
     train.set_defaults(command=_train)
     train.add_argument("data", metavar="DATA", help=f"{', '.join(BUILT_IN)}, or the path of a CSV file")
@@ -184,14 +121,6 @@ def _add_train(train: argparse.ArgumentParser) -> None:
         help="folder to write to; files of the same names are replaced (default: runs/DATA-OPTIMIZERS)",
     )
     output.add_argument("--json", action="store_true", help="print one JSON document, and nothing else, to stdout")
-
-
-def _config(args: argparse.Namespace) -> int:
-    if args.json:
-        print(json.dumps(fastlr.show_config("dicts"), indent=2))
-    else:
-        fastlr.show_config()
-    return 0
 
 
 def _train(args: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 import fastlr
 from fastlr.cli import main
-from fastlr.terminal import interruptible
+from fastlr.cli.terminal import interruptible
 
 FILES = ["curves.png", "history.csv", "parameters.npz", "run.json"]
 
@@ -251,34 +251,6 @@ def test_results_are_written_even_if_nobody_reads(tmp_path):
     assert sorted(os.listdir(tmp_path / "kept")) == FILES
 
 
-def test_importing_is_light():
-    code = "import fastlr, fastlr.lab, fastlr.plots, fastlr.cli, sys; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {"sklearn", "scipy", "matplotlib", "rich", "numba", "torch"}
-    assert heavy.isdisjoint(name.partition(".")[0] for name in loaded)
-    assert "fastlr.lab.training" in loaded
-
-
-def test_config(capsys):
-    assert main(["config"]) == 0
-    assert "instruction set" in capsys.readouterr().out
-    assert main(["config", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == fastlr.show_config("dicts")
-
-
-def test_python_m_fastlr():
-    found = subprocess.run([sys.executable, "-m", "fastlr", "config", "--json"], capture_output=True, check=True)
-    assert json.loads(found.stdout)["fastlr"] == fastlr.show_config("dicts")["fastlr"]
-
-
-@pytest.mark.parametrize("command", ["--help", "train --help", "config --help"])
-def test_help(capsys, command):
-    with pytest.raises(SystemExit) as stopped:
-        main(command.split())
-    assert stopped.value.code == 0
-    assert "fastlr" in capsys.readouterr().out
-
-
 def test_every_example_of_the_help_works(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
@@ -291,15 +263,9 @@ def test_every_example_of_the_help_works(capsys):
         assert main([*example, "--epochs", "1"]) == 0
 
 
-def test_version(capsys):
-    with pytest.raises(SystemExit):
-        main(["--version"])
-    assert capsys.readouterr().out == f"fastlr {fastlr.__version__}\n"
-
-
 def interrupted_after(monkeypatch, reports):
     """Press Ctrl-C in the middle of training."""
-    from fastlr import cli
+    from fastlr.cli import train as cli
 
     real = cli.compare
 
@@ -338,7 +304,7 @@ def test_ctrl_c_while_the_data_are_read(capsys, monkeypatch):
     def load(*args, **options):
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("fastlr.cli.load", load)
+    monkeypatch.setattr("fastlr.cli.train.load", load)
     assert main(["train", "iris"]) == 130
     assert "fastlr train: interrupted" in capsys.readouterr().err
 
