@@ -1,5 +1,6 @@
 """The part of the table in `test_errors.py` that is about making an optimizer or packing: settings and arrays."""
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ V, T = ValueError, TypeError
 Row = tuple[str, Call, type[Exception], str]
 """Id, what goes wrong (given the subject), the error, its message."""
 
-ANY, POSITIVE, BELOW_ONE = r"\(-inf, inf\)", r"\[0, inf\)", r"\[0, 1\)"
+ANY, POSITIVE, BELOW_ONE = map(re.escape, ("(-inf, inf)", "[0, inf)", "[0, 1)"))
 RANGES = {
     **dict.fromkeys(("lr", "eps", "eps_root", "weight_decay", "momentum", "lr_decay"), POSITIVE),
     **{"initial_accumulator_value": POSITIVE, "dampening": ANY, "betas": BELOW_ONE, "alpha": BELOW_ONE},
@@ -41,7 +42,8 @@ def bad_settings() -> list[Row]:
             rows.append((f"{name}.{key}=1", new(name, **{key: 1}), T, message))
             continue
         must = rf"^{name}\({key}=.*\): {key}{'.1.' * bool(kind.parts)} must be "
-        messages = [(v, V, rf"{must}in {RANGES[key]}, got {float(v)}$") for v in BEYOND[RANGES[key]]]
+        within = RANGES.get(key, re.escape(str(kind)))  # a setting of a new rule: as it says
+        messages = [(v, V, rf"{must}in {within}, got {float(v)}$") for v in BEYOND[within]]
         messages += [(v, T, rf"{must}a number( or a function of the step)?, got .* of type \w+$") for v in NO_NUMBERS]
         for value, error, message in messages:
             call = new(name, **{key: (0.5, value) if kind.parts else value})
