@@ -85,6 +85,10 @@ class BuildExt(build_ext):
             "(Debian and Ubuntu: apt install gcc python3-dev; Fedora: dnf install gcc python3-devel; "
             "macOS: xcode-select --install; Windows: the Visual C++ build tools)",
         )
+        if hasattr(self.compiler, "linker_so"):
+            # setuptools gives CFLAGS to the linker too, where gcc answers these by flushing subnormals in the process.
+            fast = ("-Ofast", "-ffast-math", "-funsafe-math-optimizations")
+            self.compiler.linker_so = [flag for flag in self.compiler.linker_so if flag not in fast]
         openmp = self.compiles(OPENMP, link=True)
         if not openmp:
             print("fastlr: this compiler has no OpenMP, steps will use one thread", file=sys.stderr)

@@ -120,6 +120,8 @@ def _write(view: Tree, value: Any, key: Any) -> None:
         raise TypeError(f"{call}: only arrays can be assigned to, this is a {type(view).__name__} of them")
     if np.shape(value) not in ((), view.shape):
         raise ValueError(f"{call}: must be a number or have shape {view.shape}, got shape {np.shape(value)}")
+    if not np.can_cast(np.asarray(value).dtype, view.dtype, "same_kind"):
+        raise TypeError(f"{call}: must be real numbers, got {np.asarray(value).dtype}; zero gradients with 0")
     view[...] = value
 
 

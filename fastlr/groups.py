@@ -1,6 +1,7 @@
 """Parameter groups: parts of the parameters with settings of their own."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -99,7 +100,10 @@ class Group(Mapping[str, Any]):
         lr = self._rule.lr
         if not callable(lr):
             return lr
-        call, value = f"{type(self._rule).__name__}(lr={lr!r})", _plain(lr(step))
+        value = lr(step)
+        if type(value) is float and 0.0 <= value < math.inf:  # nothing to explain, and every step passes here
+            return value
+        call, value = f"{type(self._rule).__name__}(lr={lr!r})", _plain(value)
         if callable(value):
             raise TypeError(f"{call}: lr({step}) must be a number, got {value!r}")
         return cast("float", self._rule.kinds()["lr"].checked(value, call, f"lr({step})"))

@@ -249,10 +249,12 @@ def from_rule(rule: Callable[P, Rule]) -> OptimizerClass[P]:
     make = rule  # with its signature, which the next line makes type checkers forget
     if not (isinstance(rule, type) and issubclass(rule, Rule)):
         raise TypeError(f"from_rule({rule!r}): must be a subclass of fastlr.rules.Rule")
+    rule.verify()
 
     def init(self: Optimizer, params: Tree, *args: P.args, **settings: P.kwargs) -> None:
         Optimizer.__init__(self, params, make(*args, **settings))
 
+    init.__qualname__ = f"{rule.__name__}.__init__"
     signature = inspect.signature(rule)
     params = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     namespace = {

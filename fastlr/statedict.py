@@ -22,6 +22,8 @@ def save(optimizer: "Optimizer") -> dict[str, Any]:
         "optimizer": optimizer.name,
         "like": optimizer.like,
         "steps": optimizer.steps,
+        "dtype": str(next(iter(optimizer.params.values())).dtype),
+        "shapes": {name: array.shape for name, array in optimizer.params.items()},
         "groups": [
             {
                 **{key: None if callable(value) else value for key, value in group.rule.settings().items()},
@@ -77,7 +79,7 @@ def _saved_rule(group: "Group", entry: Mapping[str, Any], call: str) -> Rule:
 def _check_head(saved: Mapping[str, Any], optimizer: "Optimizer", call: str) -> None:
     if not isinstance(saved, Mapping):
         raise TypeError(f"{call}: must be what state_dict() returned, got {type(saved).__name__}")
-    for key in ("fastlr", "optimizer", "like", "steps", "groups", "state"):
+    for key in ("fastlr", "optimizer", "like", "dtype", "shapes", "steps", "groups", "state"):
         if key not in saved:
             raise KeyError(f"{call}: must have an entry {key!r}, got {list(map(str, saved))}")
     if not isinstance(saved["fastlr"], int) or saved["fastlr"] != VERSION:
@@ -85,6 +87,12 @@ def _check_head(saved: Mapping[str, Any], optimizer: "Optimizer", call: str) -> 
     for key, own in (("optimizer", optimizer.name), ("like", optimizer.like)):
         if saved[key] != own:
             raise ValueError(f"{call}: {key} must be {own!r}, got {saved[key]!r}")
+    own_dtype = str(next(iter(optimizer.params.values())).dtype)
+    if saved["dtype"] != own_dtype:
+        raise ValueError(f"{call}: dtype must be {own_dtype!r}, got {saved['dtype']!r}")
+    shapes = {name: array.shape for name, array in optimizer.params.items()}
+    if not isinstance(saved["shapes"], Mapping) or {k: tuple(v) for k, v in saved["shapes"].items()} != shapes:
+        raise ValueError(f"{call}: shapes must be {shapes}, got {saved['shapes']}")
     steps = saved["steps"]
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or not 0 <= steps < 2**53:
         raise ValueError(f"{call}: steps must be a whole number in [0, 2**53), got {steps!r}")

@@ -7,10 +7,11 @@ import numpy as np
 
 import fastlr
 from fastlr.rules import RULES, Rule
-from fastlr.rules.base import Flag
+from fastlr.rules.base import Flag, Setting
 
-# For each number, a value that is not neutral; a setting that is not here keeps its default.
-OTHER = {
+# Numbers that are neutral at 0 are on and off like flags; all others are at their default in one case and elsewhere in
+# the next, see `elsewhere`.
+SWITCHED = {
     "momentum": 0.9,
     "dampening": 0.3,
     "weight_decay": 0.1,
@@ -20,16 +21,27 @@ OTHER = {
 }
 
 
+def elsewhere(kind: Setting) -> Any:
+    """A value that is no rule's default."""
+    values = (0.7, 0.95) if kind.below == 1 else (0.03, 0.02)
+    return values[: len(kind.parts)] if kind.parts else values[0]
+
+
 def combinations(rule: type[Rule], like: str) -> list[dict[str, Any]]:
     """All settings that the rule accepts, flags on and off, numbers at their default and at another value."""
-    choices = {}
-    for key, kind in rule.kinds().items():
-        if isinstance(kind, Flag):
-            choices[key] = [False, True]
-        elif key in OTHER:
-            choices[key] = [0.0, OTHER[key]]
-    made = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
-    return [{**settings, "like": like} for settings in made if accepted(rule, {**settings, "like": like})]
+    kinds = rule.kinds()
+    choices = {
+        key: (False, True) if isinstance(kind, Flag) else (0.0, SWITCHED[key])
+        for key, kind in kinds.items()
+        if isinstance(kind, Flag) or key in SWITCHED
+    }
+    moved = {key: elsewhere(kind) for key, kind in kinds.items() if key not in {*choices, "lr"}}
+    made = []
+    for values in itertools.product(*choices.values()):
+        settings = {**dict(zip(choices, values, strict=True)), "like": like}
+        if accepted(rule, settings):
+            made += [settings | (moved if len(made) % 2 else {})]
+    return made
 
 
 def accepted(rule: type[Rule], settings: dict[str, Any]) -> bool:

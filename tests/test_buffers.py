@@ -228,3 +228,12 @@ def test_steps_without_an_argument(backend: str, data: Any) -> None:
         assert opts[1].step(made[1].grads)
         assert opts[2].step()
     assert bits(source) == bits(made[0].params) == bits(made[1].params)
+
+
+@pytest.mark.parametrize("value", [None, "1", 1j, np.array([1j, 2j])])
+def test_only_numbers_are_written(value: Any) -> None:
+    """None is how PyTorch zeroes; as a number it would be NaN."""
+    packed = fastlr.pack({"w": np.ones(2)})
+    with pytest.raises((TypeError, ValueError), match=r"^Packed\['w'\] = ...: must be"):
+        packed.grads["w"] = value
+    assert packed.flat_grads.tolist() == [0, 0]

@@ -78,6 +78,28 @@ def test_without_openmp_it_builds_and_runs_serially(checkout, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("flags", ["-Ofast", "-ffast-math -march=native", "-funsafe-math-optimizations"])
+def test_flags_of_the_environment_neither_flush_subnormals_nor_change_bits(checkout, flags, monkeypatch):
+    monkeypatch.setenv("CFLAGS", flags)
+    done = build(checkout, "gcc")
+    assert done.returncode == 0, done.stderr
+    code = """
+import numpy as np, fastlr
+assert (np.full(4, 1e-310) * 0.5 > 0).all()
+weights = []
+for backend in ("cython", "numpy"):
+    w = np.linspace(-1, 1, 1001, dtype="f4")
+    opt = fastlr.AdamW(w, lr=0.1, amsgrad=True, backend=backend)
+    for k in range(20):
+        opt.step(np.sin(np.arange(1001, dtype="f4") + k))
+    weights.append(w.tobytes())
+print(weights[0] == weights[1])
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=checkout, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "True"
+
+
+@pytest.mark.slow
 def test_a_wheel_from_the_sdist_works(checkout, tmp_path):
     """`python -m build`: an sdist, and a wheel from it in an environment of its own."""
     subprocess.run([sys.executable, "-m", "build", "--outdir", str(tmp_path / "dist")], cwd=checkout, check=True)

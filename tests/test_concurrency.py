@@ -105,3 +105,23 @@ def test_two_threads_step_all_the_time(backend: str) -> None:
     assert len(asked.told) > 0
     assert len(asked.made) > 0
     asked.check(w)
+
+
+def test_a_list_of_gradients_may_be_refilled_while_it_is_read() -> None:
+    """The step keeps what it reads, not the list."""
+    w, stop = np.zeros(4_000_000, "f4"), threading.Event()
+    opt, grads = fastlr.SGD([w], lr=1.0), [np.ones_like(w)]
+
+    def refill() -> None:
+        while not stop.is_set():
+            grads[0] = np.ones_like(w)
+
+    thread = threading.Thread(target=refill)
+    thread.start()
+    try:
+        for _ in range(30):
+            opt.step(grads)
+    finally:
+        stop.set()
+        thread.join()
+    assert (w == -30).all()

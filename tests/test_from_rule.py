@@ -1,13 +1,14 @@
 """A rule of one's own: two functions and a dataclass, on Numba and on plain NumPy with the same bits."""
 
 import inspect
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any
 
 import numpy as np
 import pytest
 
 import fastlr
+from fastlr.kernels import codegen
 from fastlr.rules import Rule
 from fastlr.rules.base import Coefficients, Kernel, flag, setting
 from fastlr.rules.vocabulary import maximum, positive, sqrt
@@ -41,7 +42,8 @@ class SoftSign(Rule):
 
     betas: tuple[float, float] = setting((0.5, 0.9), low=0.0, below=1.0, parts=("betas1", "betas2"))
     tiny: float = setting(1e-8, low=0.0, optax=1e-3)
-    maximize: bool = flag(False, kw_only=True)
+    _: KW_ONLY
+    maximize: bool = flag(False)
 
     def initial(self, state: str) -> float:
         return 0.25 if state == "u" else 0.0
@@ -110,7 +112,7 @@ def test_the_class_is_the_rules() -> None:
     assert issubclass(Ours, fastlr.Optimizer)  # type: ignore[arg-type]
     assert (Ours.__name__, Ours.__doc__, Ours.__module__) == ("SoftSign", "Ours.", __name__)  # type: ignore[attr-defined]
     names = list(inspect.signature(Ours).parameters)
-    assert names == ["params", "lr", "betas", "tiny", "maximize", "like", "backend"]
+    assert names == ["params", "lr", "betas", "tiny", "like", "backend", "maximize"]
     assert set(names[1:]) == {field.name for field in fields(SoftSign)}
     opt = Ours(np.ones(2), 0.5, (0.1, 0.2), 0.0, backend="numpy")
     settings = "lr=0.5, betas=(0.1, 0.2), tiny=0.0, maximize=False"
@@ -128,7 +130,69 @@ def wrong_order(w, m, g, lr):
 
 
 def no_weights(w, g, m, lr):
-    return (m,)
+    return m
+
+
+RATE = 0.1
+
+
+def a_constant(w, g, lr):
+    w = w - RATE * g
+    return w
+
+
+def one_step(t, lr):
+    return lr
+
+
+def lazy(w, g, lr):
+    w = w - lr * g
+    return w
+
+
+@dataclass(frozen=True)
+class Lazy(Rule):
+    kernels = (Kernel(lazy),)
+    coefficients = Coefficients(one_step)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_rule_may_have_a_single_coefficient(backend: str) -> None:
+    w = np.ones(2)
+    fastlr.from_rule(Lazy)(w, lr=0.5, backend=backend).step(w.copy())
+    assert w.tolist() == [0.5, 0.5]
+    assert "cdef inline double one_step(" in codegen.cython_module([Lazy])
+
+
+def unknown_setting(t, lr, bogus):
+    return lr
+
+
+def no_rate(t):
+    return t
+
+
+@pytest.mark.parametrize(
+    ("kernel", "step", "message"),
+    [
+        (lazy, unknown_setting, "^Mine: unknown_setting takes 'bogus', which is no setting$"),
+        (lazy, no_rate, "^Mine: no_rate must take lr$"),
+        (soft_sign, one_step, "^Mine: soft_sign takes '.*', which no coefficient is named$"),
+    ],
+)
+def test_functions_that_do_not_fit_together(kernel: Any, step: Any, message: str) -> None:
+    @dataclass(frozen=True)
+    class Mine(Rule):
+        kernels = (Kernel(kernel),)
+        coefficients = Coefficients(step)
+
+    with pytest.raises(TypeError, match=message):
+        fastlr.from_rule(Mine)
+
+
+def test_defaults_differ_by_library_only() -> None:
+    with pytest.raises(TypeError, match="may differ by torch, keras, optax, sklearn, got 'kw_only'"):
+        flag(False, kw_only=True)
 
 
 def expression(w, g, lr):
@@ -143,6 +207,7 @@ def expression(w, g, lr):
             r"^wrong_order: a kernel takes w, g and its state arrays first and returns w .* takes \('w', 'm', ",
         ),
         (no_weights, r"^no_weights: a kernel takes w, g .* it takes .* and returns \('m',\)$"),
+        (a_constant, r"^a_constant: a kernel may use its arguments and the words sqrt, .*, got 'RATE', whose bits"),
         (expression, r"^expression: the last line must return plain names, as in `return w, m`$"),
     ],
 )

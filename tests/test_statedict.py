@@ -95,6 +95,8 @@ def test_format() -> None:
         "optimizer": "Adam",
         "like": "torch",
         "steps": 1,
+        "dtype": "float32",
+        "shapes": {"0.w": (2,), "1": ()},
         "groups": [{"lr": 1e-3, **common, "params": ["0.w"]}, {"lr": 0.5, **common, "params": ["1"]}],
     }
     assert {name: list(arrays) for name, arrays in state.items()} == {"0.w": ["m", "v", "u"], "1": ["m", "v", "u"]}
@@ -187,3 +189,12 @@ def test_an_optimizer_is_not_copied_by_half(function: Any) -> None:
     """It holds addresses: the state dict is what travels."""
     with pytest.raises(TypeError, match=r"^SGD: .* cannot be pickled or copied, .*; save opt\.state_dict\(\) and load"):
         function(fastlr.SGD(np.ones(2)))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [(np.ones(7), r"shapes must be \{'': \(7,\)\}, got"), (np.ones(3, "f4"), "dtype must be 'float32', got 'float64'")],
+)
+def test_a_rule_without_state_knows_its_parameters_too(other: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fastlr.SGD(other).load_state_dict(fastlr.SGD(np.ones(3)).state_dict())

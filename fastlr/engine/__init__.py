@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# Asked before the OpenMP runtime is there, which may bind this thread to one processor.  Windows and macOS have none.
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
 
 def _load_with_sleeping_threads() -> None:
     """Load the engine, and with it the OpenMP runtime, which reads its settings at that moment only."""

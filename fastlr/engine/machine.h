@@ -11,30 +11,43 @@
 #endif
 
 /* A sleeping thread is often woken on the processor of the thread that wakes it, and then waits until that one has done
-   its own part.  So the threads of a step keep off the caller's processor; each sees to it once, and again when the
-   caller has moved. */
+   its own part.  So the threads of a step keep off the caller's processor, within what the caller may use; each sees to
+   it once, and again when the caller has moved.  They stay so: other code that shares GNU's OpenMP threads meets them
+   there.  Where the user binds threads (OMP_PROC_BIND and the like), that is left alone. */
 #if defined(_OPENMP) && defined(__linux__)
 
 #include <omp.h>
 #include <sched.h> /* Python.h, which comes first, asks for GNU's extensions */
-#include <unistd.h>
 
-static int fastlr_processor(void) { return sched_getcpu(); }
+typedef struct {
+    int processor; /* -1: do nothing */
+    cpu_set_t others;
+} fastlr_caller;
 
-static void fastlr_keep_off(int processor) {
-    static __thread int avoided = -1;
-    cpu_set_t mask;
-    if (omp_get_thread_num() == 0 || avoided == processor) return;
-    avoided = processor;
-    if (processor < 0 || processor >= CPU_SETSIZE || sched_getaffinity(getpid(), sizeof mask, &mask)) return;
-    CPU_CLR(processor, &mask);
-    if (CPU_COUNT(&mask)) sched_setaffinity(0, sizeof mask, &mask);
+static void fastlr_note_caller(fastlr_caller *caller) {
+    caller->processor = -1;
+    if (omp_get_proc_bind() != omp_proc_bind_false) return;
+    if (sched_getaffinity(0, sizeof caller->others, &caller->others)) return;
+    int processor = sched_getcpu();
+    if (processor < 0 || processor >= CPU_SETSIZE) return;
+    CPU_CLR(processor, &caller->others);
+    if (CPU_COUNT(&caller->others)) caller->processor = processor;
+}
+
+static void fastlr_keep_off(const fastlr_caller *caller) {
+    static __thread cpu_set_t kept;
+    if (caller->processor < 0 || omp_get_thread_num() == 0 || CPU_EQUAL(&kept, &caller->others)) return;
+    if (!sched_setaffinity(0, sizeof kept, &caller->others)) kept = caller->others;
 }
 
 #else
 
-static int fastlr_processor(void) { return -1; }
-static void fastlr_keep_off(int processor) { (void)processor; }
+typedef struct {
+    int unused;
+} fastlr_caller;
+
+static void fastlr_note_caller(fastlr_caller *caller) { (void)caller; }
+static void fastlr_keep_off(const fastlr_caller *caller) { (void)caller; }
 
 #endif
 
@@ -44,7 +57,7 @@ static int fastlr_cpu_supports(const char *level) {
     if (!strcmp(level, "v1")) return 1;
 #if defined(__x86_64__) && defined(__GNUC__)
     int v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-             __builtin_cpu_supports("bmi2");
+             __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
     if (!strcmp(level, "v3")) return v3;
     if (!strcmp(level, "v4"))
         return v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

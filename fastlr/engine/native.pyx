@@ -21,8 +21,10 @@ cnp.import_array()
 cdef extern from "machine.h" nogil:
     const int FASTLR_OPENMP
     int fastlr_cpu_supports(const char *level)
-    int fastlr_processor()
-    void fastlr_keep_off(int processor)
+    ctypedef struct fastlr_caller:
+        pass
+    void fastlr_note_caller(fastlr_caller *caller)
+    void fastlr_keep_off(const fastlr_caller *caller)
 
 cdef enum:
     MAX_ARRAYS = 8
@@ -153,7 +155,7 @@ cdef class Plan:
 
     def __cinit__(self, works, gradients=None):
         self.works = works
-        self._usual = gradients
+        self._usual = tuple(gradients or ())
         self._weights = [row[0] for work in works for row in work.rows]
         self._group_count = len(works)
         self._entry_count = len(self._weights)
@@ -307,6 +309,7 @@ cdef class Plan:
         self._busy = True
         try:
             if gradients is not None:
+                gradients = tuple(gradients)  # a reference to each until the end, whatever happens to the list
                 self._point(gradients)
                 self._pointed_at_usual = False
             else:
@@ -328,7 +331,8 @@ cdef class Plan:
     cpdef run(self, gradients):
         """The arithmetic of a step; the gradients are pointed at already."""
         cdef int64_t i, count = self._chunk_count
-        cdef int part, parts, processor
+        cdef int part, parts
+        cdef fastlr_caller caller
         for i in range(self._group_count):
             compute_coefficients(&self._groups[i], <double> (self.steps + 1), self._itemsize)
         if self._weight_count < min(<int64_t> RELEASE_FROM, parallel_from):
@@ -339,9 +343,9 @@ cdef class Plan:
             if parts == 1:
                 run_chunks(self._segments, self._segment_count, self._itemsize, 0, count)
             else:
-                processor = fastlr_processor()
+                fastlr_note_caller(&caller)
                 for part in prange(parts, num_threads=parts, schedule="static", chunksize=1):
-                    fastlr_keep_off(processor)
+                    fastlr_keep_off(&caller)
                     run_chunks(
                         self._segments, self._segment_count, self._itemsize,
                         count * part // parts, count * (part + 1) // parts,

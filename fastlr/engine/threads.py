@@ -2,18 +2,16 @@
 
 import os
 
-from fastlr.engine import native
+from fastlr.engine import PROCESSORS, native
 
 
 def available() -> int:
     """The processors this process may run on, or fewer if OMP_NUM_THREADS says so; 1 without OpenMP."""
     if not native.OPENMP:
         return 1
-    # Windows and macOS have no affinity to ask for.
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # The variable may be a list, one number a nesting level: "4,2".
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return min(affinity, int(first)) if first.isdecimal() and int(first) > 0 else affinity
+    return min(PROCESSORS, int(first)) if first.isdecimal() and int(first) > 0 else PROCESSORS
 
 
 def set_num_threads(count: int) -> None:

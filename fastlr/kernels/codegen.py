@@ -60,7 +60,7 @@ def _unique(texts: Iterable[T]) -> list[T]:
 
 
 def _words(word: str, ctype: str) -> str:
-    return f"{ctype}, {ctype}" if word == "maximum" else ctype
+    return f"{ctype}, {ctype}" if word in ("maximum", "power") else ctype
 
 
 def _typed(names: Iterable[str], ctype: str) -> str:
@@ -98,16 +98,17 @@ cdef void {kernel.name}_{ctype}s(void **arrays, int64_t n, const void *c) noexce
 
 def _cython_coefficients(step: Coefficients) -> str:
     settings = ", ".join(["t", *(f"settings[{k}]" for k in range(len(step.arguments) - 1))])
-    stores = "\n".join(f"    out[{k}] = values[{k}]" for k in range(len(step.returns)))
-    returned, arguments = ", ".join(["double"] * len(step.returns)), _typed(step.arguments, "double")
+    count, arguments = len(step.returns), _typed(step.arguments, "double")
+    returned = f"({', '.join(['double'] * count)})" if count > 1 else "double"
+    stores = [f"    out[{k}] = values[{k}]" for k in range(count)] if count > 1 else ["    out[0] = values"]
     return f"""
 
-cdef inline ({returned}) {step.name}({arguments}) noexcept nogil:
+cdef inline {returned} {step.name}({arguments}) noexcept nogil:
 {_body(step, "double")}
 
 cdef void {step.name}_all(double t, const double *settings, double *out) noexcept nogil:
     values = {step.name}({settings})
-{stores}"""
+{chr(10).join(stores)}"""
 
 
 def numba_kernel(kernel: Kernel) -> str:

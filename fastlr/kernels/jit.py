@@ -1,7 +1,6 @@
 """Rules compiled by Numba to the same C functions as Cython's, with the same bits.
 
-Never `fastmath`; `error_model="numpy"` so that a division by zero is infinite as in C; and the bias corrections'
-powers are of two doubles, which both compilers leave to the C library's pow.
+Never `fastmath`; and `error_model="numpy"` so that a division by zero is infinite as in C.
 """
 
 import linecache
@@ -50,6 +49,20 @@ def _positive(x: Any) -> Any:
         return x if (x > 0) | (x != x) else real(0)
 
     return positive
+
+
+@overload(vocabulary.power)
+def _power(x: Any, n: Any) -> Any:
+    def power(x: Any, n: Any) -> Any:
+        result, left = 1.0, np.int64(n)
+        while left:
+            if left & 1:
+                result *= x
+            x *= x
+            left >>= 1
+        return result
+
+    return power
 
 
 @cache

@@ -6,7 +6,11 @@ import sys
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
 LEVELS: dict[str, tuple[str, ...]] = (
-    {"v1": ("-march=x86-64",), "v3": ("-march=x86-64-v3",), "v4": ("-march=x86-64-v4",)}
+    {
+        "v1": ("-march=x86-64", "-mfpmath=sse"),
+        "v3": ("-march=x86-64-v3", "-mfpmath=sse"),
+        "v4": ("-march=x86-64-v4", "-mfpmath=sse"),
+    }
     if X86 and sys.platform != "win32"
     else {"v1": ()}
 )

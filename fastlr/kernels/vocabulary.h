@@ -3,6 +3,7 @@
 #define FASTLR_VOCABULARY_H
 
 #include <math.h>
+#include <stdint.h>
 
 /* The arrays of a kernel never overlap (the optimizer checks it): the compiler may load ahead. */
 #if defined(_MSC_VER)
@@ -16,7 +17,15 @@
 
 #define FASTLR_WORDS(type)                                                                        \
     static inline type maximum_##type(type a, type b) { return (a >= b) | (a != a) ? a : b; }     \
-    static inline type positive_##type(type x) { return (x > 0) | (x != x) ? x : (type)0; }
+    static inline type positive_##type(type x) { return (x > 0) | (x != x) ? x : (type)0; }       \
+    static inline type power_##type(type x, type n) {                                             \
+        type result = 1;                                                                          \
+        for (int64_t left = (int64_t)n; left; left >>= 1) {                                       \
+            if (left & 1) result *= x;                                                            \
+            x *= x;                                                                               \
+        }                                                                                         \
+        return result;                                                                            \
+    }
 
 FASTLR_WORDS(float)
 FASTLR_WORDS(double)

@@ -13,6 +13,7 @@ from fastlr.rules.rmsprop import RMSprop as RMSprop
 from fastlr.rules.sgd import SGD as SGD
 from fastlr.rules.vocabulary import maximum as maximum
 from fastlr.rules.vocabulary import positive as positive
+from fastlr.rules.vocabulary import power as power
 from fastlr.rules.vocabulary import sqrt as sqrt
 
 RULES: tuple[type[Rule], ...] = tuple(

@@ -15,7 +15,7 @@ Where libraries disagree:
 from dataclasses import KW_ONLY, dataclass
 
 from fastlr.rules.base import Coefficients, Kernel, Rule, flag, setting
-from fastlr.rules.vocabulary import maximum, sqrt
+from fastlr.rules.vocabulary import maximum, power, sqrt
 
 
 def adam(w, g, m, v, scale, decay, shrink, beta1, rest1, beta2, rest2, root, eps_root, eps, step):
@@ -38,8 +38,8 @@ def adam_amsgrad(w, g, m, v, u, scale, decay, shrink, beta1, rest1, beta2, rest2
 def adam_step(
     t, lr, beta1, beta2, eps, eps_root, weight_decay, amsgrad, maximize, decoupled, short_form, unbiased_maximum
 ):
-    bias1 = 1.0 - beta1**t
-    bias2 = 1.0 - beta2**t
+    bias1 = 1.0 - power(beta1, t)
+    bias2 = 1.0 - power(beta2, t)
     scale = -1.0 if maximize else 1.0
     decay = 0.0 if decoupled else weight_decay
     shrink = lr * weight_decay if decoupled else 0.0

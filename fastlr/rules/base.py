@@ -22,12 +22,14 @@ from functools import cached_property
 from numbers import Real
 from typing import Any, ClassVar, Literal, TypeAlias, TypeGuard
 
+from fastlr.rules.vocabulary import WORDS
+
 Like: TypeAlias = Literal["torch", "keras", "optax", "sklearn"]
 Backend: TypeAlias = Literal["auto", "cython", "numba", "numpy"]
 Rate: TypeAlias = float | Callable[[int], float]
 
 LIBRARIES = {"torch": "PyTorch", "keras": "Keras", "optax": "optax", "sklearn": "scikit-learn"}
-BACKENDS = ("auto", "cython", "numba", "numpy")
+BACKENDS: tuple[Backend, ...] = ("auto", "cython", "numba", "numpy")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Text:
         """The names in the return statement, which must be the last line and the only one."""
         last = self._tree.body[-1]
         value = last.value if isinstance(last, ast.Return) else None
-        names = value.elts if isinstance(value, ast.Tuple) else [value]
+        names = value.elts if isinstance(value, ast.Tuple) and len(value.elts) > 1 else [value]
         if not all(isinstance(name, ast.Name) for name in names):
             raise TypeError(f"{self.name}: the last line must return plain names, as in `return w, m`")
         return tuple(name.id for name in names if isinstance(name, ast.Name))
@@ -80,6 +82,11 @@ class Kernel(Text):
     """The per-weight arithmetic: `w, *state = kernel(w, g, *state, *coefficients)` on scalars or arrays."""
 
     def __post_init__(self) -> None:
+        if others := set(self.function.__code__.co_names) - set(WORDS):
+            raise TypeError(
+                f"{self.name}: a kernel may use its arguments and the words {', '.join(WORDS)}, got {min(others)!r}, "
+                "whose bits depend on who computes it"
+            )
         if literals := [node.value for node in ast.walk(self._tree) if _is_number(node)]:
             raise TypeError(
                 f"{self.name}: a kernel must not contain the number {literals[0]!r}, whose type would widen float32 in "
@@ -108,9 +115,14 @@ class Kernel(Text):
 class Coefficients(Text):
     """The float64 arithmetic of a step: `values = coefficients(t, *settings)`, named by `returns`."""
 
+    @cached_property
+    def rate_index(self) -> int:
+        """Where among the settings the learning rate stands."""
+        return self.arguments.index("lr") - 1
+
     def __call__(self, *t_and_settings: float) -> tuple[float, ...]:
-        out: tuple[float, ...] = self.function(*t_and_settings)
-        return out
+        out = self.function(*t_and_settings)
+        return out if isinstance(out, tuple) else (out,)
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,10 @@ class Default:
 
     value: Any
     by_like: tuple[tuple[str, Any], ...]
+
+    def __post_init__(self) -> None:
+        if unknown := {library for library, _ in self.by_like} - LIBRARIES.keys():
+            raise TypeError(f"a setting's default may differ by {', '.join(LIBRARIES)}, got {min(unknown)!r}")
 
     def of(self, like: str) -> Any:
         return dict(self.by_like).get(like, self.value)
@@ -240,6 +256,19 @@ class Rule:
         """The settings by name, in the order of the signature."""
         return {f.name: f.metadata["kind"] for f in fields(cls) if "kind" in f.metadata}
 
+    @classmethod
+    def verify(cls) -> None:
+        """Raise where the kernels, the coefficients and the settings do not fit together."""
+        given = {part for key, kind in cls.kinds().items() for part in (getattr(kind, "parts", ()) or (key,))}
+        given |= {name for convention in cls.conventions.values() for name in convention}
+        if unknown := set(cls.coefficients.arguments[1:]) - given:
+            raise TypeError(f"{cls.__name__}: {cls.coefficients.name} takes {min(unknown)!r}, which is no setting")
+        if "lr" not in cls.coefficients.arguments:
+            raise TypeError(f"{cls.__name__}: {cls.coefficients.name} must take lr")
+        for kernel in cls.kernels:
+            if unknown := set(kernel.coefficients) - set(cls.coefficients.returns):
+                raise TypeError(f"{cls.__name__}: {kernel.name} takes {min(unknown)!r}, which no coefficient is named")
+
     def settings(self) -> dict[str, Any]:
         """The hyperparameters by name."""
         return {key: getattr(self, key) for key in self.kinds()}
@@ -264,7 +293,7 @@ class Rule:
     @property
     def rate_index(self) -> int:
         """Where the learning rate stands in `arguments()`."""
-        return self.coefficients.arguments.index("lr") - 1
+        return self.coefficients.rate_index
 
     def arguments(self) -> tuple[float, ...]:
         """What `coefficients` takes after t, as floats; NaN for a rate that is a function of the step."""

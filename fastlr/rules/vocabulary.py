@@ -10,12 +10,23 @@ from typing import Any
 
 import numpy as np
 
-WORDS = ("sqrt", "maximum", "positive")
+WORDS = ("sqrt", "maximum", "positive", "power")
 
 
 def sqrt(x: Any) -> Any:
     """Square root, correctly rounded; NaN below zero."""
     return math.sqrt(x) if type(x) is float else np.sqrt(x)
+
+
+def power(x: float, n: float) -> float:
+    """`x**n` for a whole n >= 0 by squaring: products only, so unlike the C library's pow it is the same everywhere."""
+    result, left = 1.0, int(n)
+    while left:
+        if left & 1:
+            result *= x
+        x *= x
+        left >>= 1
+    return result
 
 
 def maximum(a: Any, b: Any) -> Any:

@@ -156,3 +156,27 @@ def test_importing_leaves_the_environment_alone():
     code = "import os; before = dict(os.environ); import fastlr; print(dict(os.environ) == before)"
     assert run(code) == ["True"]
     assert run("import os, fastlr; print(os.environ['OMP_WAIT_POLICY'])", OMP_WAIT_POLICY="active") == ["active"]
+
+
+def test_a_pinned_callers_processors_are_the_only_ones_used():
+    """Whatever the main thread may use."""
+    code = """
+import glob, os, threading
+import numpy as np, fastlr
+allowed = sorted(os.sched_getaffinity(0))
+fastlr.set_num_threads(2)
+def step():
+    os.sched_setaffinity(0, {allowed[-1]})
+    before = set(glob.glob("/proc/self/task/*"))
+    fastlr.Adam(fastlr.pack(np.ones(1_000_000))).step()
+    new = set(glob.glob("/proc/self/task/*")) - before
+    print(all(os.sched_getaffinity(int(path.split("/")[-1])) == {allowed[-1]} for path in new))
+thread = threading.Thread(target=step)
+thread.start(); thread.join()
+"""
+    assert run(code) == ["True"]
+
+
+def test_bound_threads_are_counted_by_the_processors_there_are():
+    code = "import os; n = len(os.sched_getaffinity(0)); import fastlr; print(fastlr.get_num_threads() == n)"
+    assert run(code, OMP_PROC_BIND="true", OMP_NUM_THREADS="") == ["True"]

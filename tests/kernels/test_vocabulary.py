@@ -19,7 +19,7 @@ EDGES = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 5e-324, 3
 
 
 def test_each_word_is_defined_for_every_compiler():
-    assert set(vocabulary.WORDS) == set(ARGUMENTS)
+    assert set(vocabulary.WORDS) == {*ARGUMENTS, "power"}
     in_c = set(re.findall(r"\b([a-z]+)_(?:##type|float)\b", HEADER.read_text()))
     assert set(vocabulary.WORDS) <= in_c
 
@@ -63,6 +63,12 @@ def test_maximum_and_positive(a, b):
     assert np.isnan(largest) if np.isnan([a, b]).any() else largest == max(a, b)
     above = vocabulary.positive(np.array([a]))[0]
     assert np.isnan(above) if np.isnan(a) else above == max(a, 0.0) and np.copysign(1, above) == 1
+
+
+@given(st.floats(0, 1), st.integers(0, 10**12))
+def test_power_is_close_to_the_librarys_and_exact_where_that_can_be(x, n):
+    assert vocabulary.power(x, float(n)) == pytest.approx(x**n, rel=1e-15 * (n + 1), abs=1e-300)
+    assert vocabulary.power(0.5, float(n % 1000)) == 0.5 ** (n % 1000)
 
 
 def test_sqrt_of_a_float_is_a_float():

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 import fastlr
-from tests.table import CASES, IDS
+from fastlr.rules.base import Setting
+from tests.table import CASES, IDS, accepted
 
 STEPS = 10
 SHAPES = [(3, 4), (7,), ()]
@@ -55,12 +58,10 @@ def test_torch(name, options, data):
 def test_reference(name, options, data):
     """Every flag of every library's formula."""
     start, gradients = data
-    settings = getattr(fastlr, name).rule(lr=rates, **options).settings()
+    chosen = getattr(fastlr, name).rule(lr=rates, **options).settings()
     expected = []
     for k, w in enumerate(start):
-        *_, last = getattr(fastlr.reference, name.lower())(
-            w, [g[k] for g in gradients], **settings, like=options["like"]
-        )
+        *_, last = getattr(fastlr.reference, name.lower())(w, [g[k] for g in gradients], **chosen, like=options["like"])
         expected.append(last)
     assert_close(ours(name, start, gradients, **options), expected)
 
@@ -101,16 +102,37 @@ def test_scikit_learn_adam(data):
     ],
 )
 def test_defaults_are_the_librarys(name, like, options):
-    settings = getattr(fastlr, name).rule(like=like).settings()
-    assert {key: settings[key] for key in options} == options
+    chosen = getattr(fastlr, name).rule(like=like).settings()
+    assert {key: chosen[key] for key in options} == options
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in CASES}))
 def test_defaults_are_torchs(name):
     theirs = getattr(torch.optim, name)([torch.zeros(1)]).defaults
-    settings = getattr(fastlr, name).rule().settings()
-    for key in settings.keys() & theirs.keys():
-        assert settings[key] == theirs[key], key
+    chosen = getattr(fastlr, name).rule().settings()
+    for key in chosen.keys() & theirs.keys():
+        assert chosen[key] == theirs[key], key
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_any_settings(draw):
+    """Every number anywhere in its range, whatever the table above leaves out."""
+    name, options = draw.draw(st.sampled_from(CASES))
+    rule = getattr(fastlr, name).rule
+    for key, kind in rule.kinds().items():
+        if isinstance(kind, Setting) and (key == "lr" or options.get(key, True)):
+            number = st.floats(0.01, 0.99)
+            options = {**options, key: draw.draw(st.tuples(number, number) if kind.parts else number)}
+    assume(accepted(rule, options))
+    rng = np.random.default_rng(draw.draw(st.integers(0, 1000)))
+    start, gradients = [rng.standard_normal(5)], [[rng.standard_normal(5)] for _ in range(STEPS)]
+    chosen = rule(**options)
+    *_, expected = getattr(fastlr.reference, name.lower())(
+        start[0], [g[0] for g in gradients], **chosen.settings(), like=chosen.like
+    )
+    (got,) = ours(name, start, gradients, **options)
+    np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-10)
 
 
 def test_small_decoupled_decay_is_not_rounded_away():
