@@ -66,11 +66,15 @@ def interleaved(runs: dict[str, Run], rounds: int, number: int = 1) -> dict[str,
 
 def overhead(rounds: int) -> Iterator[dict[str, Any]]:
     """Small steps, everything included; the best of many rounds, for the rest is the machine's."""
-    for count in (10, 1_000):
-        runs = {"fastlr": fastlr_step("AdamW", count, {}), "torch": torch_step("AdamW", count, {"fused": True})}
+    for case, count, ours in (
+        ("AdamW", 10, {}),
+        ("AdamW", 1_000, {}),
+        ("AdamW, lr a function", 10, {"lr": lambda step: 1e-3}),
+    ):
+        runs = {"fastlr": fastlr_step("AdamW", count, ours), "torch": torch_step("AdamW", count, {"fused": True})}
         seconds = interleaved(runs, rounds * 10, number=200)
         best = {name: min(values) * 1e6 for name, values in seconds.items()}
-        yield {"case": "AdamW", "weights": count, "unit": "us", "best": best, "ratio": best["torch"] / best["fastlr"]}
+        yield {"case": case, "weights": count, "unit": "us", "best": best, "ratio": best["torch"] / best["fastlr"]}
 
 
 def bandwidth(count: int, rounds: int) -> Iterator[dict[str, Any]]:

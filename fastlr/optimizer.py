@@ -66,6 +66,7 @@ class Optimizer:
         names = [list(islice(remaining, sum(1 for _ in leaves(part.params, call)))) for part in parts]
         works = [self._work(part.rule, part_names) for part, part_names in zip(parts, names, strict=True)]
         self._plan = (OraclePlan if self._backend == "numpy" else Plan)(works, self._packed_grads)
+        self._rate_index = rule.coefficients.rate_index
         self._scheduled: set[int] = set()  # the groups whose rate is a function of the step; they keep it
         self.groups = [
             Group(part.rule, part.params, names[i], self._plan, i, self._scheduled) for i, part in enumerate(parts)
@@ -148,9 +149,8 @@ class Optimizer:
         return explain_misfit(name, parameter, gradient, f"{self.name}.step(grads)")
 
     def _scheduled_rates(self) -> tuple[int, list[tuple[int, int, float]]]:
-        steps = self.steps
-        groups = [(i, self.groups[i]) for i in self._scheduled]
-        return steps, [(i, group.rule.rate_index, group.next_rate(steps)) for i, group in groups]
+        steps = self._plan.steps
+        return steps, [(i, self._rate_index, self.groups[i].next_rate(steps)) for i in self._scheduled]
 
     @property
     def lr(self) -> float:

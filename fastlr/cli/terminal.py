@@ -133,6 +133,9 @@ def remarks(comparison: Comparison, planned: Sequence[str]) -> list[str]:
                 f"{run.name}: diverged at step {run.steps:,}: try a lower --lr{rate}; "
                 f"the row and the parameters are those after epoch {epoch:.4g}"
             )
+    if len(comparison.runs) > 1:
+        rates = ", ".join(f"{run.name} {run.settings['lr']:g}" for run in comparison.runs)
+        said.append(f"learning rates: {rates}; to compare others, write them behind the names: {planned[0]}@0.1")
     never = list(planned[len(comparison.runs) :])
     if never:
         said.append(f"not trained: {', '.join(never)}")

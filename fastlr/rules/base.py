@@ -290,11 +290,6 @@ class Rule:
         """Whether the learning rate is a function of the step."""
         return callable(self.lr)
 
-    @property
-    def rate_index(self) -> int:
-        """Where the learning rate stands in `arguments()`."""
-        return self.coefficients.rate_index
-
     def arguments(self) -> tuple[float, ...]:
         """What `coefficients` takes after t, as floats; NaN for a rate that is a function of the step."""
         values: dict[str, Any] = dict(self.conventions[self.like])
