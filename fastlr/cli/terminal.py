@@ -135,9 +135,8 @@ def remarks(comparison: Comparison, planned: Sequence[str]) -> list[str]:
             )
     if len(comparison.runs) > 1:
         rates = ", ".join(f"{run.name} {run.settings['lr']:g}" for run in comparison.runs)
-        said.append(
-            f"learning rates: {rates}; to compare others, write them behind the names: {planned[0].partition('@')[0]}@0.1"
-        )
+        example = f"{planned[0].partition('@')[0]}@0.1"
+        said.append(f"learning rates: {rates}; to compare others, write them behind the names: {example}")
     never = list(planned[len(comparison.runs) :])
     if never:
         said.append(f"not trained: {', '.join(never)}")
