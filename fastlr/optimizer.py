@@ -37,6 +37,8 @@ class Optimizer:
         By parameter, then by the paper's symbol (`opt.state["w"]["m"]`): the arrays that steps update.
     name : str
         The rule's.
+    dtype : numpy.dtype
+        Of all parameters and of the state.
     params : dict of str to array
         By name, the arrays that steps update; names are the paths in the structure, joined by dots.
 
@@ -60,6 +62,7 @@ class Optimizer:
         named = list(leaves(self._tree, call))
         check_parameters(named, call)
         self.params: dict[str, Array] = dict(named)
+        self.dtype = named[0][1].dtype
         self.state: dict[str, dict[str, Array]] = {}
         self._backend = kernels.resolve(rule)
         remaining = iter(self.params)
@@ -77,7 +80,7 @@ class Optimizer:
         arrays = [self.params[name] for name in names]
         self.state.update({name: {} for name in names})
         for symbol in rule.kernel.state:
-            flat = empty_flat(sum(array.size for array in arrays), arrays[0].dtype if arrays else np.dtype("float32"))
+            flat = empty_flat(sum(array.size for array in arrays), self.dtype)
             flat.fill(rule.initial(symbol))
             for name, view in zip(names, views(flat, arrays), strict=True):
                 self.state[name][symbol] = view
@@ -87,7 +90,7 @@ class Optimizer:
         kernel, coefficients = rule.kernel, rule.coefficients
         at = (0, 0)
         if self._backend != "numpy":
-            at = kernels.addresses(rule, str(next(iter(self.params.values())).dtype), self._backend)
+            at = kernels.addresses(rule, str(self.dtype), self._backend)
         return Work(
             kernel=kernel,
             kernel_address=at[0],
@@ -209,9 +212,8 @@ class Optimizer:
 
     def __repr__(self) -> str:
         weights = sum(array.size for array in self.params.values())
-        dtype = next(iter(self.params.values())).dtype
         shared = f"like={self.like!r}, backend={self.backend!r}, steps={self.steps}"
-        about = f"{len(self.params)} array{'s' * (len(self.params) > 1)}, {weights:,} weights, {dtype}"
+        about = f"{len(self.params)} array{'s' * (len(self.params) > 1)}, {weights:,} weights, {self.dtype}"
         if len(self.groups) == 1:
             return f"{self.name}({_settings(self.groups[0])}, {shared})  # {about}"
         groups = "".join(f"\n    group {i}: {', '.join(g.names)}: {_settings(g)}" for i, g in enumerate(self.groups))

@@ -22,7 +22,7 @@ def save(optimizer: "Optimizer") -> dict[str, Any]:
         "optimizer": optimizer.name,
         "like": optimizer.like,
         "steps": optimizer.steps,
-        "dtype": str(next(iter(optimizer.params.values())).dtype),
+        "dtype": str(optimizer.dtype),
         "shapes": {name: array.shape for name, array in optimizer.params.items()},
         "groups": [
             {
@@ -84,12 +84,9 @@ def _check_head(saved: Mapping[str, Any], optimizer: "Optimizer", call: str) -> 
             raise KeyError(f"{call}: must have an entry {key!r}, got {list(map(str, saved))}")
     if not isinstance(saved["fastlr"], int) or saved["fastlr"] != VERSION:
         raise ValueError(f"{call}: version must be {VERSION}, got {saved['fastlr']!r}; update fastlr to read it")
-    for key, own in (("optimizer", optimizer.name), ("like", optimizer.like)):
+    for key, own in (("optimizer", optimizer.name), ("like", optimizer.like), ("dtype", str(optimizer.dtype))):
         if saved[key] != own:
             raise ValueError(f"{call}: {key} must be {own!r}, got {saved[key]!r}")
-    own_dtype = str(next(iter(optimizer.params.values())).dtype)
-    if saved["dtype"] != own_dtype:
-        raise ValueError(f"{call}: dtype must be {own_dtype!r}, got {saved['dtype']!r}")
     shapes = {name: array.shape for name, array in optimizer.params.items()}
     if not isinstance(saved["shapes"], Mapping) or {k: tuple(v) for k, v in saved["shapes"].items()} != shapes:
         raise ValueError(f"{call}: shapes must be {shapes}, got {saved['shapes']}")

@@ -89,7 +89,7 @@ def add_to(commands: Commands) -> None:
     optimizer.add_argument("--lr", type=float, metavar="X", help="learning rate (default: the optimizer's own)")
     optimizer.add_argument("--momentum", type=float, metavar="X", help="for optimizers that have it")
     optimizer.add_argument("--weight-decay", type=float, metavar="X")
-    optimizer.add_argument("--like", choices=tuple(LIBRARIES), help="whose formulas and defaults (default: torch)")
+    optimizer.add_argument("--like", choices=LIBRARIES, help="whose formulas and defaults (default: torch)")
     optimizer.add_argument("--backend", choices=BACKENDS, help="who computes the step; the result is the same")
     optimizer.add_argument("--threads", type=_positive, metavar="N", help="threads of a step (default: all)")
 

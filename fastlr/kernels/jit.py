@@ -10,7 +10,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba import carray, types  # type: ignore[attr-defined]
-from numba.extending import overload
+from numba.extending import overload, register_jitable
 
 from fastlr.kernels import codegen
 from fastlr.rules import vocabulary
@@ -51,18 +51,8 @@ def _positive(x: Any) -> Any:
     return positive
 
 
-@overload(vocabulary.power)
-def _power(x: Any, n: Any) -> Any:
-    def power(x: Any, n: Any) -> Any:
-        result, left = 1.0, np.int64(n)
-        while left:
-            if left & 1:
-                result *= x
-            x *= x
-            left >>= 1
-        return result
-
-    return power
+# Plain Python that Numba compiles as it stands.
+register_jitable(vocabulary.power)
 
 
 @cache

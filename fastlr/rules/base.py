@@ -28,7 +28,7 @@ Like: TypeAlias = Literal["torch", "keras", "optax", "sklearn"]
 Backend: TypeAlias = Literal["auto", "cython", "numba", "numpy"]
 Rate: TypeAlias = float | Callable[[int], float]
 
-LIBRARIES = {"torch": "PyTorch", "keras": "Keras", "optax": "optax", "sklearn": "scikit-learn"}
+LIBRARIES: tuple[Like, ...] = ("torch", "keras", "optax", "sklearn")
 BACKENDS: tuple[Backend, ...] = ("auto", "cython", "numba", "numpy")
 
 
@@ -133,7 +133,7 @@ class Default:
     by_like: tuple[tuple[str, Any], ...]
 
     def __post_init__(self) -> None:
-        if unknown := {library for library, _ in self.by_like} - LIBRARIES.keys():
+        if unknown := {library for library, _ in self.by_like}.difference(LIBRARIES):
             raise TypeError(f"a setting's default may differ by {', '.join(LIBRARIES)}, got {min(unknown)!r}")
 
     def of(self, like: str) -> Any:
