@@ -69,7 +69,7 @@ def engine() -> Extension:
         "fastlr.engine.native",
         ["fastlr/engine/native.pyx"],
         include_dirs=[np.get_include(), "fastlr/engine"],
-        depends=["fastlr/engine/machine.h"],
+        depends=["fastlr/engine/machine.h", "fastlr/engine/chunks.pxd"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=EXACT,
     )

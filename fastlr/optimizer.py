@@ -68,7 +68,8 @@ class Optimizer:
         remaining = iter(self.params)
         names = [list(islice(remaining, sum(1 for _ in leaves(part.params, call)))) for part in parts]
         works = [self._work(part.rule, part_names) for part, part_names in zip(parts, names, strict=True)]
-        self._plan = (OraclePlan if self._backend == "numpy" else Plan)(works, self._packed_grads)
+        engine = OraclePlan if self._backend == "numpy" else Plan
+        self._plan = engine(works, self._packed_grads, kernels.flushes(rule))
         self._rate_index = rule.coefficients.rate_index
         self._scheduled: set[int] = set()  # the groups whose rate is a function of the step; they keep it
         self.groups = [
@@ -183,6 +184,11 @@ class Optimizer:
         return self.groups[0].rule.like
 
     @property
+    def denormals(self) -> str:
+        """Whether steps "keep" numbers below the normal range or "flush" them to zero."""
+        return self.groups[0].rule.denormals
+
+    @property
     def backend(self) -> str:
         """Who runs the kernels: "cython", "numba" or "numpy"."""
         return self._backend
@@ -212,7 +218,8 @@ class Optimizer:
 
     def __repr__(self) -> str:
         weights = sum(array.size for array in self.params.values())
-        shared = f"like={self.like!r}, backend={self.backend!r}, steps={self.steps}"
+        flush = "denormals='flush', " * (self.denormals == "flush")
+        shared = f"like={self.like!r}, backend={self.backend!r}, {flush}steps={self.steps}"
         about = f"{len(self.params)} array{'s' * (len(self.params) > 1)}, {weights:,} weights, {self.dtype}"
         if len(self.groups) == 1:
             return f"{self.name}({_settings(self.groups[0])}, {shared})  # {about}"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #if defined(_OPENMP)
+#include <omp.h>
 #define FASTLR_OPENMP 1
 #else
 #define FASTLR_OPENMP 0
@@ -16,7 +17,6 @@
    there.  Where the user binds threads (OMP_PROC_BIND and the like), that is left alone. */
 #if defined(_OPENMP) && defined(__linux__)
 
-#include <omp.h>
 #include <sched.h> /* Python.h, which comes first, asks for GNU's extensions */
 
 typedef struct {
@@ -48,6 +48,76 @@ typedef struct {
 
 static void fastlr_note_caller(fastlr_caller *caller) { (void)caller; }
 static void fastlr_keep_off(const fastlr_caller *caller) { (void)caller; }
+
+#endif
+
+/* Whether this thread made a step so lately that the threads which help it still spin: they do so for 15 to 25 us (see
+   engine/__init__.py).  If that step was made alone they sleep, and this one wakes them for those that follow. */
+#if defined(_OPENMP)
+
+#if defined(_MSC_VER)
+static __declspec(thread) double fastlr_last_step;
+#else
+static __thread double fastlr_last_step;
+#endif
+
+static int fastlr_threads_awake(void) { return omp_get_wtime() - fastlr_last_step < 10e-6; }
+static void fastlr_note_step(void) { fastlr_last_step = omp_get_wtime(); }
+
+#else
+
+static int fastlr_threads_awake(void) { return 0; }
+static void fastlr_note_step(void) {}
+
+#endif
+
+/* How this thread computes: rounding, and whether subnormal numbers are read and written as zero.  Other libraries
+   change that for the process or for a thread; a step sets what its bits were promised for, and puts it back. */
+#if defined(__x86_64__) || defined(_M_X64)
+
+#include <xmmintrin.h>
+#define FASTLR_FLUSH 1
+#define FASTLR_MODE 0xE040u /* flush results (0x8000), rounding (0x6000), read as zero (0x0040) */
+
+static void fastlr_leave_mode(unsigned long long before) {
+    unsigned now = _mm_getcsr(), wanted = (now & ~FASTLR_MODE) | ((unsigned)before & FASTLR_MODE);
+    if (wanted != now) _mm_setcsr(wanted);
+}
+
+static unsigned long long fastlr_enter_mode(int flush) {
+    unsigned before = _mm_getcsr();
+    fastlr_leave_mode(flush ? 0x8040u : 0);
+    return before;
+}
+
+#elif defined(__aarch64__) && defined(__GNUC__)
+
+#define FASTLR_FLUSH 1
+#define FASTLR_MODE 0x1C00000ull /* flush (bit 24), rounding (bits 23 and 22) */
+
+static void fastlr_leave_mode(unsigned long long before) {
+    unsigned long long now, wanted;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(now));
+    wanted = (now & ~FASTLR_MODE) | (before & FASTLR_MODE);
+    if (wanted != now) __asm__ volatile("msr fpcr, %0" : : "r"(wanted));
+}
+
+static unsigned long long fastlr_enter_mode(int flush) {
+    unsigned long long before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    fastlr_leave_mode(flush ? 0x1000000ull : 0);
+    return before;
+}
+
+#else
+
+#define FASTLR_FLUSH 0
+
+static unsigned long long fastlr_enter_mode(int flush) {
+    (void)flush;
+    return 0;
+}
+static void fastlr_leave_mode(unsigned long long before) { (void)before; }
 
 #endif
 

@@ -8,60 +8,47 @@ Design: a `Plan` holds everything a step needs, laid out once, so that a step is
 - A *chunk* is CHUNK weights of a segment: small enough that its arrays stay in the L2 cache, which is what lets later
   passes over the same chunk (averages, zeroing, copies) cost no memory traffic.
 - Threads take contiguous ranges of chunks, so each streams through its own part of memory.
+
+Hints to the memory were tried and are not there.  Prefetching costs 35 % (the processor's own is better); stores past
+the cache have nothing to gain, for each line that is written was read; huge pages are asked for by NumPy's allocator,
+and a step of 64 million weights takes the same time without them.
 """
 
-from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 
 cimport numpy as cnp
+from fastlr.engine.chunks cimport (
+    MAX_ARRAYS, MAX_VALUES, Group, Segment, Sweep, chunks_of, coefficients_function, compute_coefficients,
+    fastlr_enter_mode, fastlr_leave_mode, kernel_function, run_chunks, run_parts,
+)
 
 cnp.import_array()
 
 cdef extern from "machine.h" nogil:
     const int FASTLR_OPENMP
+    const int FASTLR_FLUSH
     int fastlr_cpu_supports(const char *level)
-    ctypedef struct fastlr_caller:
-        pass
-    void fastlr_note_caller(fastlr_caller *caller)
-    void fastlr_keep_off(const fastlr_caller *caller)
+    bint fastlr_threads_awake()
+    void fastlr_note_step()
 
 cdef enum:
-    MAX_ARRAYS = 8
-    MAX_VALUES = 32
-    CHUNK = 4096
-    # Below this many weights a step is shorter than giving up the interpreter lock is worth.
-    RELEASE_FROM = 2048
-
-ctypedef void (*kernel_function)(void **, int64_t, const void *) noexcept nogil
-ctypedef void (*coefficients_function)(double, const double *, double *) noexcept nogil
-
-cdef struct Group:
-    kernel_function kernel
-    coefficients_function coefficients
-    int arrays
-    int count                       # of coefficients that the kernel takes
-    int pick[MAX_VALUES]            # which of the values they are
-    double settings[MAX_VALUES]     # what the coefficients are computed from
-    double values[MAX_VALUES]       # the coefficients in float64
-    double rounded[MAX_VALUES]      # those that the kernel takes, as an array of its dtype
-
-cdef struct Segment:
-    char *arrays[MAX_ARRAYS]
-    int64_t n
-    int64_t first_chunk
-    Group *group
+    # Below this many bytes of arrays a step is shorter than giving up the interpreter lock is worth.
+    RELEASE_FROM = 32 * 1024
 
 cdef struct Span:
     char *begin
     char *end
 
 OPENMP = bool(FASTLR_OPENMP)
+FLUSH = bool(FASTLR_FLUSH)
 IN_USE = "step(): this optimizer is in the middle of a step in another thread; give each thread its own"
 cdef int threads = 1
-# A sleeping thread wakes in 20 to 40 us; one thread steps 260,000 weights in 40 (SGD) to 90 us (AdamW).  Below that a
-# second one gains little if it happens to be awake, and costs as much if not.
-cdef int64_t parallel_from = 262144
+# Bytes of arrays (w, g and state) from which a step uses several threads.  Waking one takes 30 to 60 us, in which one
+# thread alone steps 4 MiB (260,000 weights of AdamW in float32 in 80 us, 520,000 of SGD in 55).  Threads that are still
+# awake from the step before answer in 1 to 3 us: SGD breaks even at 65,000 weights, AdamW gains 40 % at 33,000.
+cdef int64_t asleep_from = 4 << 20
+cdef int64_t awake_from = 512 << 10
 
 
 def set_threads(int count):
@@ -74,54 +61,28 @@ def get_threads():
     return threads
 
 
-def set_parallel_from(int64_t weights):
-    """Use one thread for steps over fewer weights than this; returns what it was."""
-    global parallel_from
-    before, parallel_from = parallel_from, weights
+def set_parallel_from(int64_t asleep, int64_t awake):
+    """Use one thread for steps over fewer bytes of arrays than this; returns what it was."""
+    global asleep_from, awake_from
+    before = asleep_from, awake_from
+    asleep_from, awake_from = asleep, awake
     return before
+
+
+def enter_mode(bint flush):
+    """Compute in this thread as a step does, whatever the process has set: rounding to nearest, subnormal numbers kept
+    or flushed to zero; returns what `leave_mode` needs."""
+    return fastlr_enter_mode(flush)
+
+
+def leave_mode(unsigned long long before):
+    """Compute as before `enter_mode`."""
+    fastlr_leave_mode(before)
 
 
 def cpu_supports(str level):
     """Whether this processor and operating system can run kernels compiled for x86-64-v1, v3 or v4."""
     return bool(fastlr_cpu_supports(level.encode()))
-
-
-cdef inline int64_t chunks(int64_t n) noexcept nogil:
-    return (n + CHUNK - 1) // CHUNK
-
-
-cdef void compute_coefficients(Group *group, double t, int itemsize) noexcept nogil:
-    cdef int k
-    group.coefficients(t, group.settings, group.values)
-    for k in range(group.count):
-        if itemsize == sizeof(float):
-            (<float *> group.rounded)[k] = <float> group.values[group.pick[k]]
-        else:
-            group.rounded[k] = group.values[group.pick[k]]
-
-
-cdef void run_chunks(Segment *segments, int64_t count, int itemsize, int64_t first, int64_t last) noexcept nogil:
-    """Run the kernels over chunks first, first + 1, ... last - 1 of the whole plan."""
-    cdef int64_t low = 0, high = count, middle, chunk = first, start
-    cdef void *at[MAX_ARRAYS]
-    cdef Segment *segment
-    cdef int k
-    while high - low > 1:  # the segment in which the first chunk lies
-        middle = (low + high) // 2
-        if segments[middle].first_chunk <= first:
-            low = middle
-        else:
-            high = middle
-    while chunk < last:
-        segment = &segments[low]
-        start = (chunk - segment.first_chunk) * CHUNK
-        if start >= segment.n:
-            low += 1
-            continue
-        for k in range(segment.group.arrays):
-            at[k] = segment.arrays[k] + start * itemsize
-        segment.group.kernel(at, min(<int64_t> CHUNK, segment.n - start), segment.group.rounded)
-        chunk += 1
 
 
 class MisfitError(Exception):
@@ -138,6 +99,8 @@ cdef class Plan:
         C-contiguous, aligned, of one dtype, without overlap.
     gradients : list of arrays, optional
         Where the gradients are when `step` is not told.
+    flush : bool
+        Whether subnormal numbers are read and written as zero.
     """
 
     cdef public int64_t steps
@@ -147,29 +110,29 @@ cdef class Plan:
     cdef object _usual
     cdef Group *_groups
     cdef Segment *_entries
-    cdef Segment *_segments
     cdef Span *_owned
-    cdef int64_t _group_count, _entry_count, _segment_count, _owned_count, _chunk_count, _weight_count
-    cdef int _itemsize
+    cdef Sweep _sweep
+    cdef int64_t _group_count, _entry_count, _owned_count, _bytes
     cdef bint _busy, _pointed_at_usual
 
-    def __cinit__(self, works, gradients=None):
+    def __cinit__(self, works, gradients=None, bint flush=False):
         self.works = works
         self._usual = tuple(gradients or ())
         self._weights = [row[0] for work in works for row in work.rows]
         self._group_count = len(works)
         self._entry_count = len(self._weights)
-        self._itemsize = self._weights[0].itemsize
         self._groups = <Group *> allocated(self._group_count * sizeof(Group))
         self._entries = <Segment *> allocated(self._entry_count * sizeof(Segment))
-        self._segments = <Segment *> allocated(self._entry_count * sizeof(Segment))
+        self._sweep.segments = <Segment *> allocated(self._entry_count * sizeof(Segment))
+        self._sweep.itemsize = self._weights[0].itemsize
+        self._sweep.flush = flush
         self._fill()
         self._own()
 
     def __dealloc__(self):
         free(self._groups)
         free(self._entries)
-        free(self._segments)
+        free(self._sweep.segments)
         free(self._owned)
 
     cdef _fill(self):
@@ -185,6 +148,7 @@ cdef class Plan:
             self._groups[j].kernel = <kernel_function> <uintptr_t> work.kernel_address
             self._groups[j].coefficients = <coefficients_function> <uintptr_t> work.coefficients_address
             self._groups[j].arrays = 2 + work.states
+            self._groups[j].given = len(work.settings)
             self._groups[j].count = len(work.picks)
             for k, pick in enumerate(work.picks):
                 self._groups[j].pick[k] = pick
@@ -196,7 +160,7 @@ cdef class Plan:
                 entry.arrays[0] = <char *> cnp.PyArray_DATA(row[0])
                 for k in range(1, len(row)):
                     entry.arrays[k + 1] = <char *> cnp.PyArray_DATA(row[k])
-                self._weight_count += entry.n
+                self._bytes += entry.n * self._groups[j].arrays * self._sweep.itemsize
                 i += 1
 
     cdef _own(self):
@@ -220,19 +184,19 @@ cdef class Plan:
 
     def configure(self, int64_t group, settings):
         """Set what a group's coefficients are computed from."""
-        if not 0 <= group < self._group_count or len(settings) != len(self.works[group].settings):
+        if not 0 <= group < self._group_count or len(settings) != self._groups[group].given:
             raise IndexError((group, settings))
         self._configure(group, settings)
 
-    def set(self, int64_t group, int64_t k, double value):
+    cpdef set(self, int64_t group, int64_t k, double value):
         """Set one of them."""
-        if not (0 <= group < self._group_count and 0 <= k < len(self.works[group].settings)):
+        if not (0 <= group < self._group_count and 0 <= k < self._groups[group].given):
             raise IndexError((group, k))
         self._groups[group].settings[k] = value
 
     def settings(self, int64_t group):
         """What they are now."""
-        return tuple(self._groups[group].settings[k] for k in range(len(self.works[group].settings)))
+        return tuple(self._groups[group].settings[k] for k in range(self._groups[group].given))
 
     cdef _point(self, gradients):
         """Take the gradients from where they are, or raise `MisfitError`; then nothing is changed."""
@@ -248,9 +212,9 @@ cdef class Plan:
             begin = <char *> cnp.PyArray_DATA(gradient)
             if begin != self._entries[i].arrays[1]:
                 moved = True
-                if self._is_owned(begin, begin + self._entries[i].n * self._itemsize):
+                if self._is_owned(begin, begin + self._entries[i].n * self._sweep.itemsize):
                     raise MisfitError(i)
-        if moved or self._segment_count == 0:
+        if moved or self._sweep.count == 0:
             for i in range(self._entry_count):
                 self._entries[i].arrays[1] = <char *> cnp.PyArray_DATA(gradients[i])
             self._merge()
@@ -274,17 +238,17 @@ cdef class Plan:
             entry = &self._entries[i]
             if entry.n == 0:
                 continue
-            if last != NULL and continues(last, entry, self._itemsize):
+            if last != NULL and continues(last, entry, self._sweep.itemsize):
                 last.n += entry.n
                 continue
             if last != NULL:
-                first_chunk += chunks(last.n)
-            last = &self._segments[count]
+                first_chunk += chunks_of(last.n)
+            last = &self._sweep.segments[count]
             last[0] = entry[0]
             last.first_chunk = first_chunk
             count += 1
-        self._segment_count = count
-        self._chunk_count = first_chunk + chunks(last.n) if last != NULL else 0
+        self._sweep.count = count
+        self._sweep.chunks = first_chunk + chunks_of(last.n) if last != NULL else 0
 
     def step(self, gradients=None, rates=None):
         """Make one step.
@@ -330,31 +294,30 @@ cdef class Plan:
 
     cpdef run(self, gradients):
         """The arithmetic of a step; the gradients are pointed at already."""
-        cdef int64_t i, count = self._chunk_count
-        cdef int part, parts
-        cdef fastlr_caller caller
+        cdef int64_t i
+        cdef unsigned long long mode = fastlr_enter_mode(self._sweep.flush)
         for i in range(self._group_count):
-            compute_coefficients(&self._groups[i], <double> (self.steps + 1), self._itemsize)
-        if self._weight_count < min(<int64_t> RELEASE_FROM, parallel_from):
-            run_chunks(self._segments, self._segment_count, self._itemsize, 0, count)
-            return
-        parts = <int> min(threads, count) if self._weight_count >= parallel_from else 1
-        with nogil:
-            if parts == 1:
-                run_chunks(self._segments, self._segment_count, self._itemsize, 0, count)
-            else:
-                fastlr_note_caller(&caller)
-                for part in prange(parts, num_threads=parts, schedule="static", chunksize=1):
-                    fastlr_keep_off(&caller)
-                    run_chunks(
-                        self._segments, self._segment_count, self._itemsize,
-                        count * part // parts, count * (part + 1) // parts,
-                    )
+            compute_coefficients(&self._groups[i], <double> (self.steps + 1), self._sweep.itemsize)
+        if self._bytes < min(<int64_t> RELEASE_FROM, asleep_from):
+            run_chunks(&self._sweep, 0, self._sweep.chunks)
+        else:
+            with nogil:
+                self._run_large()
+        fastlr_leave_mode(mode)
+
+    cdef void _run_large(self) noexcept nogil:
+        cdef bint several = self._bytes >= asleep_from or (self._bytes >= awake_from and fastlr_threads_awake())
+        if several and threads > 1 and self._sweep.chunks > 1:
+            run_parts(&self._sweep, <int> min(<int64_t> threads, self._sweep.chunks))
+        else:
+            run_chunks(&self._sweep, 0, self._sweep.chunks)
+        if self._bytes >= awake_from:
+            fastlr_note_step()
 
     @property
     def segments(self):
         """How many runs of neighbouring parameters the last gradients left: 1 for packed parameters."""
-        return self._segment_count
+        return self._sweep.count
 
 
 cdef void *allocated(size_t size) except NULL:

@@ -3,28 +3,39 @@
 Slow, allocating, and the oracle: every compiled kernel must give its bits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlr.engine.native import Plan
+from fastlr.engine import Work
+from fastlr.engine.native import Plan, enter_mode, leave_mode
 
 
 class OraclePlan(Plan):
     """A `Plan` for `backend="numpy"`."""
 
+    def __init__(self, works: Sequence[Work], gradients: Sequence[Any] | None = None, flush: bool = False) -> None:
+        self._flush = flush
+
     def run(self, gradients: Sequence[NDArray[np.floating]]) -> None:
         """The arithmetic of a step.  Nothing is written before everything is computed."""
-        remaining = iter(gradients)
-        new: list[tuple[NDArray[np.floating], NDArray[np.floating]]] = []
-        with np.errstate(all="ignore"):
-            for index, work in enumerate(self.works):
-                values = work.coefficients(float(self.steps + 1), *self.settings(index))
-                for row in work.rows:
-                    rounded = [row[0].dtype.type(values[pick]) for pick in work.picks]
-                    # Views as plain arrays: a matrix multiplies in its own way, a masked array hides.
-                    w, g, *state = (array.view(np.ndarray) for array in (row[0], next(remaining), *row[1:]))
-                    new += zip((w, *state), work.kernel(w, g, *state, *rounded), strict=True)
-        for array, value in new:
-            array[...] = value
+        mode = enter_mode(self._flush)
+        try:
+            with np.errstate(all="ignore"):
+                new = list(self._computed(iter(gradients)))
+            for array, value in new:
+                array[...] = value
+        finally:
+            leave_mode(mode)
+
+    def _computed(self, gradients: Iterator[NDArray[np.floating]]) -> Iterator[tuple[NDArray[np.floating], Any]]:
+        """(array, its new values) for all weights and states."""
+        for index, work in enumerate(self.works):
+            values = work.coefficients(float(self.steps + 1), *self.settings(index))
+            for row in work.rows:
+                rounded = [row[0].dtype.type(values[pick]) for pick in work.picks]
+                # Views as plain arrays: a matrix multiplies in its own way, a masked array hides.
+                w, g, *state = (array.view(np.ndarray) for array in (row[0], next(gradients), *row[1:]))
+                yield from zip((w, *state), work.kernel(w, g, *state, *rounded), strict=True)

@@ -3,7 +3,7 @@
 import importlib
 import os
 
-from fastlr.engine.native import cpu_supports
+from fastlr.engine import native
 from fastlr.kernels.levels import LEVELS
 from fastlr.rules import RULES
 from fastlr.rules.base import Rule
@@ -13,7 +13,7 @@ _BUILT_IN = {text for rule in RULES for text in (*rule.kernels, rule.coefficient
 
 def _level() -> str:
     """The richest instruction set that was compiled and that this processor has, or what FASTLR_CPU says."""
-    usable = [level for level in LEVELS if cpu_supports(level)]
+    usable = [level for level in LEVELS if native.cpu_supports(level)]
     wanted = os.environ.get("FASTLR_CPU") or usable[-1]
     if wanted not in usable:
         raise ImportError(
@@ -37,6 +37,16 @@ def resolve(rule: Rule) -> str:
             "use backend='numba' (or 'auto') for a rule of yours"
         )
     return rule.backend
+
+
+def flushes(rule: Rule) -> bool:
+    """Whether the rule wants subnormal numbers flushed to zero."""
+    if rule.denormals == "flush" and not native.FLUSH:
+        raise ValueError(
+            f"{type(rule).__name__}(denormals='flush'): this processor or compiler offers no flushing; "
+            "use denormals='keep'"
+        )
+    return rule.denormals == "flush"
 
 
 def addresses(rule: Rule, dtype: str, backend: str) -> tuple[int, int]:

@@ -38,6 +38,8 @@ class AdamW(Adam):
         Whose formula and defaults.
     backend : {"auto", "cython", "numba", "numpy"}
         Who runs it; the bits are the same.
+    denormals : {"keep", "flush"}
+        What becomes of numbers below the normal range: see `fastlr.rules.Rule`.
 
     Raises
     ------

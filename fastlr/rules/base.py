@@ -26,10 +26,12 @@ from fastlr.rules.vocabulary import WORDS
 
 Like: TypeAlias = Literal["torch", "keras", "optax", "sklearn"]
 Backend: TypeAlias = Literal["auto", "cython", "numba", "numpy"]
+Denormals: TypeAlias = Literal["keep", "flush"]
 Rate: TypeAlias = float | Callable[[int], float]
 
 LIBRARIES: tuple[Like, ...] = ("torch", "keras", "optax", "sklearn")
 BACKENDS: tuple[Backend, ...] = ("auto", "cython", "numba", "numpy")
+DENORMALS: tuple[Denormals, ...] = ("keep", "flush")
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,9 @@ class Rule:
         Whose formula and defaults.
     backend : {"auto", "cython", "numba", "numpy"}
         Who runs the kernel; the bits are the same.
+    denormals : {"keep", "flush"}
+        What becomes of numbers too small for full precision (below 1.2e-38 in float32): kept, as IEEE 754 and NumPy
+        do, or read and written as zero, which spares processors that are slow on them.
     """
 
     kernels: ClassVar[tuple[Kernel, ...]]
@@ -235,15 +240,16 @@ class Rule:
     _: KW_ONLY
     like: Like = "torch"
     backend: Backend = "auto"
+    denormals: Denormals = "keep"
 
     def __post_init__(self) -> None:
         name = type(self).__name__
         if not isinstance(self.like, str) or self.like not in self.conventions:
             known = ", ".join(map(repr, self.conventions))
             raise ValueError(f"{name}(like={self.like!r}): like must be one of {known} for {name}")
-        if self.backend not in BACKENDS:
-            known = ", ".join(map(repr, BACKENDS))
-            raise ValueError(f"{name}(backend={self.backend!r}): backend must be one of {known}")
+        for key, known in (("backend", BACKENDS), ("denormals", DENORMALS)):
+            if (value := getattr(self, key)) not in known:
+                raise ValueError(f"{name}({key}={value!r}): {key} must be one of {', '.join(map(repr, known))}")
         for key, kind in self.kinds().items():
             value = getattr(self, key)
             if isinstance(value, Default):

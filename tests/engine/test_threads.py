@@ -98,7 +98,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), fastlr.get_num_threads
 
 def test_more_threads_than_chunks_are_not_used():
     """40,000 weights are 10 chunks; 64 threads would leave most with nothing."""
-    before, least = fastlr.get_num_threads(), native.set_parallel_from(1)
+    before, least = fastlr.get_num_threads(), native.set_parallel_from(1, 1)
     results = []
     for count in (1, 64):
         fastlr.set_num_threads(count)
@@ -106,7 +106,7 @@ def test_more_threads_than_chunks_are_not_used():
         fastlr.RMSprop(w).step(np.cos(w))
         results.append(w)
     fastlr.set_num_threads(before)
-    native.set_parallel_from(least)
+    native.set_parallel_from(*least)
     assert results[0].tobytes() == results[1].tobytes()
 
 
@@ -144,6 +144,25 @@ for _ in range(50):
 print(statistics.median(seconds) * 1e3)
 """
     assert float(run(code)[0]) < 4
+
+
+def test_threads_that_sleep_are_not_woken_for_a_short_step_but_for_a_series():
+    """1 MiB of arrays takes one thread less time than waking another; if steps follow at once, it stays awake."""
+    code = """
+import glob, time
+import numpy as np, fastlr
+fastlr.set_num_threads(2)
+opt = fastlr.AdamW(fastlr.pack(np.ones(65_536, dtype="float32")))
+before = len(glob.glob("/proc/self/task/*"))
+for _ in range(20):
+    time.sleep(0.001)
+    opt.step()
+alone = len(glob.glob("/proc/self/task/*"))
+for _ in range(1000):
+    opt.step()
+print(alone - before, len(glob.glob("/proc/self/task/*")) - before)
+"""
+    assert run(code) == ["0", "1"]
 
 
 def test_the_callers_affinity_is_left_alone():

@@ -27,10 +27,10 @@ CUTS = sorted(np.random.default_rng(5).integers(0, COUNT, 40))
 @pytest.fixture
 def threads():
     """Sets how many threads every step uses, however small it is."""
-    before, least = fastlr.get_num_threads(), native.set_parallel_from(1)
+    before, least = fastlr.get_num_threads(), native.set_parallel_from(1, 1)
     yield fastlr.set_num_threads
     fastlr.set_num_threads(before)
-    native.set_parallel_from(least)
+    native.set_parallel_from(*least)
 
 
 @pytest.fixture(scope="module", params=["float32", "float64"])

@@ -35,7 +35,7 @@ def test_unknown_level_says_which_there_are():
 
 
 def test_a_level_that_the_processor_lacks_is_refused(monkeypatch):
-    monkeypatch.setattr(kernels, "cpu_supports", lambda level: level == "v1")
+    monkeypatch.setattr(kernels.native, "cpu_supports", lambda level: level == "v1")
     monkeypatch.setenv("FASTLR_CPU", "v3")
     with pytest.raises(ImportError, match="FASTLR_CPU=v3: must be one of v1"):
         kernels._level()
