@@ -1,7 +1,6 @@
 """Parameter groups: parts of the parameters with settings of their own."""
 
 import dataclasses
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,6 +9,7 @@ from fastlr.arrays import Tree
 from fastlr.buffers import Packed
 from fastlr.engine.native import Plan
 from fastlr.rules.base import Rule
+from fastlr.rules.settings import Varying
 
 
 @dataclass(frozen=True)
@@ -91,22 +91,14 @@ class Group(Mapping[str, Any]):
         return self._rule
 
     @property
-    def scheduled(self) -> bool:
-        """Whether the learning rate is a function of the step."""
-        return self._rule.scheduled
+    def varying(self) -> tuple[Varying, ...]:
+        """The settings that are functions of the step."""
+        return self._rule.varying
 
     def next_rate(self, step: int) -> float:
         """The learning rate of 0-based step `step`, or an error if the schedule gives none."""
-        lr = self._rule.lr
-        if not callable(lr):
-            return lr
-        value = lr(step)
-        if type(value) is float and 0.0 <= value < math.inf:  # nothing to explain, and every step passes here
-            return value
-        call, value = f"{type(self._rule).__name__}(lr={lr!r})", _plain(value)
-        if callable(value):
-            raise TypeError(f"{call}: lr({step}) must be a number, got {value!r}")
-        return cast("float", self._rule.kinds()["lr"].checked(value, call, f"lr({step})"))
+        rates = [varying.at(step) for varying in self.varying if varying.name == "lr"]
+        return rates[0] if rates else cast("float", self._rule.lr)
 
     def update(self, rule: Rule) -> None:
         """Take new settings, if they work on the state there is."""
@@ -117,7 +109,7 @@ class Group(Mapping[str, Any]):
             )
         self._rule = rule
         self._plan.configure(self._index, rule.arguments())
-        if rule.scheduled:
+        if rule.varying:
             self._scheduled.add(self._index)
         else:
             self._scheduled.discard(self._index)
@@ -148,8 +140,3 @@ class Group(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"Group({', '.join(self.names)}: {self._rule!r})"
-
-
-def _plain(value: Any) -> Any:
-    """A schedule may return a NumPy scalar or 0-d array."""
-    return value.item() if getattr(value, "ndim", None) == 0 else value

@@ -14,7 +14,8 @@ from fastlr.engine import Work
 from fastlr.engine.native import MisfitError, Plan
 from fastlr.engine.oracle import OraclePlan
 from fastlr.groups import Group, split
-from fastlr.rules.base import Rate, Rule
+from fastlr.rules.base import Rule
+from fastlr.rules.settings import Schedulable
 
 P = ParamSpec("P")
 
@@ -70,8 +71,7 @@ class Optimizer:
         works = [self._work(part.rule, part_names) for part, part_names in zip(parts, names, strict=True)]
         engine = OraclePlan if self._backend == "numpy" else Plan
         self._plan = engine(works, self._packed_grads, kernels.flushes(rule))
-        self._rate_index = rule.coefficients.rate_index
-        self._scheduled: set[int] = set()  # the groups whose rate is a function of the step; they keep it
+        self._scheduled: set[int] = set()  # the groups with settings that are functions of the step; they keep it
         self.groups = [
             Group(part.rule, part.params, names[i], self._plan, i, self._scheduled) for i, part in enumerate(parts)
         ]
@@ -121,14 +121,14 @@ class Optimizer:
         Raises
         ------
         TypeError, ValueError
-            For gradients or a scheduled rate that cannot be used; nothing is changed then.
+            For gradients or a scheduled value that cannot be used; nothing is changed then.
         RuntimeError
             If another thread is inside a step of this optimizer.
         """
         arrays = None if grads is None and self._is_packed else self._arrays(grads)
-        rates = self._scheduled_rates() if self._scheduled else None
+        values = self._scheduled_values() if self._scheduled else None
         try:
-            return self._plan.step(arrays, rates)
+            return self._plan.step(arrays, values)
         except MisfitError as misfit:
             raise self._explained(misfit.args[0], arrays) from None
 
@@ -152,9 +152,9 @@ class Optimizer:
         gradient = (self._packed_grads if arrays is None else arrays)[index]
         return explain_misfit(name, parameter, gradient, f"{self.name}.step(grads)")
 
-    def _scheduled_rates(self) -> tuple[int, list[tuple[int, int, float]]]:
+    def _scheduled_values(self) -> tuple[int, list[tuple[int, int, float]]]:
         steps = self._plan.steps
-        return steps, [(i, self._rate_index, self.groups[i].next_rate(steps)) for i in self._scheduled]
+        return steps, [(i, v.index, v.at(steps)) for i in self._scheduled for v in self.groups[i].varying]
 
     @property
     def lr(self) -> float:
@@ -169,7 +169,7 @@ class Optimizer:
         return self.groups[0].next_rate(self.steps)
 
     @lr.setter
-    def lr(self, lr: Rate) -> None:
+    def lr(self, lr: Schedulable) -> None:
         for group in self.groups:  # the first raises, before any has changed
             group["lr"] = lr
 

@@ -26,8 +26,9 @@ def save(optimizer: "Optimizer") -> dict[str, Any]:
         "shapes": {name: array.shape for name, array in optimizer.params.items()},
         "groups": [
             {
-                **{key: None if callable(value) else value for key, value in group.rule.settings().items()},
+                **{key: _saved(value) for key, value in group.rule.settings().items()},
                 "params": list(group.names),
+                "schedules": {name: schedule.state_dict() for name, schedule in _driven(group).items()},
             }
             for group in optimizer.groups
         ],
@@ -35,6 +36,20 @@ def save(optimizer: "Optimizer") -> dict[str, Any]:
             name: {symbol: array.copy() for symbol, array in arrays.items()} for name, arrays in optimizer.state.items()
         },
     }
+
+
+def _saved(value: Any) -> Any:
+    """A setting as plain data: None for a function of the step, which is code."""
+    if isinstance(value, tuple):
+        return tuple(map(_saved, value))
+    return None if callable(value) else value
+
+
+def _merged(saved: Any, current: Any) -> Any:
+    """What was saved, but where there was or is a function of the step, what is here stays."""
+    if isinstance(current, tuple) and isinstance(saved, tuple | list) and len(saved) == len(current):
+        return tuple(map(_merged, saved, current))
+    return current if saved is None or callable(current) else saved
 
 
 def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
@@ -49,7 +64,8 @@ def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
     groups = list(zip(optimizer.groups, entries, strict=True))
     rules = [_saved_rule(group, entry, f"{call}: group {i}") for i, (group, entry) in enumerate(groups)]
     _check_state(saved["state"], optimizer, call)
-    # Nothing has been changed yet, and nothing below can fail.
+    # Nothing has been changed yet; the next line changes nothing where it fails, and nothing below it can.
+    _load_schedules(groups, call)
     for group, rule in zip(optimizer.groups, rules, strict=True):
         group.update(rule)
     for key, arrays in optimizer.state.items():
@@ -58,19 +74,44 @@ def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
     optimizer._plan.steps = int(saved["steps"])
 
 
+def _driven(group: "Group") -> dict[str, Any]:
+    """The schedules that have a state of their own, such as `fastlr.schedules.Plateau`, by setting."""
+    return {v.name: v.function for v in group.varying if hasattr(v.function, "load_state_dict")}
+
+
+def _load_schedules(groups: Sequence[tuple["Group", Mapping[str, Any]]], call: str) -> None:
+    """Restore the schedules that have a state, all or none of them."""
+    pairs = []
+    for i, (group, entry) in enumerate(groups):
+        here, states = _driven(group), entry.get("schedules", {})
+        if not isinstance(states, Mapping) or states.keys() - here.keys():
+            raise ValueError(
+                f"{call}: group {i} must have the schedules whose state was saved, "
+                f"saved were {states!r}, here are {list(here)}; make the optimizer with them"
+            )
+        pairs += [(here[name], state) for name, state in states.items()]
+    before = [(schedule, schedule.state_dict()) for schedule, _ in pairs]
+    try:
+        for schedule, state in pairs:
+            schedule.load_state_dict(state)
+    except Exception:
+        for schedule, state in before:
+            schedule.load_state_dict(state)
+        raise
+
+
 def _saved_rule(group: "Group", entry: Mapping[str, Any], call: str) -> Rule:
     """The settings that were saved for a group."""
     names = entry.get("params")
     if not isinstance(names, Sequence) or sorted(map(str, names)) != sorted(group.names):
         raise ValueError(f"{call} must hold the parameters {list(group.names)}, got {names}")
-    settings = {key: value for key, value in entry.items() if key != "params"}
+    settings = {key: value for key, value in entry.items() if key not in ("params", "schedules")}
     if wrong := settings.keys() ^ group.rule.kinds().keys():
         raise ValueError(
             f"{call} must have the settings {list(group.rule.kinds())}, missing or unknown {sorted(map(str, wrong))}"
         )
-    if group.scheduled or settings["lr"] is None:  # a schedule is code: what is here stays
-        del settings["lr"]
-    rule = dataclasses.replace(group.rule, **settings)
+    merged = {key: _merged(value, getattr(group.rule, key)) for key, value in settings.items()}
+    rule = dataclasses.replace(group.rule, **merged)
     if rule.kernel is not group.rule.kernel:
         raise ValueError(f"{call} must be made with the same options, saved were {settings}")
     return rule

@@ -10,7 +10,7 @@ import pytest
 
 import fastlr
 from fastlr.rules import RULES
-from fastlr.rules.base import Setting
+from fastlr.rules.settings import Setting
 from tests.helpers import ONE, W, misaligned, normal
 
 Call = Callable[[Any], Any]

@@ -7,7 +7,7 @@ import numpy as np
 
 import fastlr
 from fastlr.rules import RULES, Rule
-from fastlr.rules.base import Flag, Setting
+from fastlr.rules.settings import Flag, Setting
 
 # Numbers that are neutral at 0 are on and off like flags; all others are at their default in one case and elsewhere in
 # the next, see `elsewhere`.

@@ -88,6 +88,7 @@ def test_format() -> None:
         "amsgrad": True,
         "maximize": False,
         "eps_root": 0.0,
+        "schedules": {},
     }
     state = saved.pop("state")
     assert saved == {

@@ -24,7 +24,8 @@ from fastlr.lab import (
     records,
 )
 from fastlr.lab.tables import counted
-from fastlr.rules.base import BACKENDS, LIBRARIES
+from fastlr.rules.base import BACKENDS
+from fastlr.rules.settings import LIBRARIES
 
 EXAMPLES = """\
 examples:

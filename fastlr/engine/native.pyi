@@ -26,7 +26,7 @@ class Plan:
     def step(
         self,
         gradients: Sequence[Any] | None = None,
-        rates: tuple[int, Sequence[tuple[int, int, float]]] | None = None,
+        values: tuple[int, Sequence[tuple[int, int, float]]] | None = None,
     ) -> bool: ...
     def run(self, gradients: Sequence[Any]) -> None: ...
     @property

@@ -250,22 +250,22 @@ cdef class Plan:
         self._sweep.count = count
         self._sweep.chunks = first_chunk + chunks_of(last.n) if last != NULL else 0
 
-    def step(self, gradients=None, rates=None):
+    def step(self, gradients=None, values=None):
         """Make one step.
 
         Parameters
         ----------
         gradients : list or tuple of arrays, optional
             In the order of the rows of all works.
-        rates : (int, list of (group, k, value)), optional
-            Settings for this step alone, and the `steps` that they were computed for.
+        values : (int, list of (group, k, value)), optional
+            The `steps` that they were computed for, and settings to step with.
 
         Raises
         ------
         MisfitError
             For a gradient that cannot be used; nothing is changed then.
         RuntimeError
-            If a step of this plan is under way, or was made since the rates were computed.
+            If a step of this plan is under way, or was made since the values were computed.
         """
         # Python code may run between any two lines in another thread, so all of a step is inside this call.
         if self._busy:
@@ -281,10 +281,10 @@ cdef class Plan:
                 if not self._pointed_at_usual:
                     self._point(gradients)
                     self._pointed_at_usual = True
-            if rates is not None:
-                if rates[0] != self.steps:
+            if values is not None:
+                if values[0] != self.steps:
                     raise RuntimeError(IN_USE)
-                for group, k, value in rates[1]:
+                for group, k, value in values[1]:
                     self.set(group, k, value)
             self.run(gradients)
             self.steps += 1

@@ -16,7 +16,8 @@ import re
 from collections.abc import Iterable
 from typing import TypeVar
 
-from fastlr.rules.base import Coefficients, Kernel, Rule
+from fastlr.rules.base import Rule
+from fastlr.rules.text import Coefficients, Kernel
 from fastlr.rules.vocabulary import WORDS
 
 T = TypeVar("T", Kernel, Coefficients)

@@ -14,7 +14,7 @@ from numba.extending import overload, register_jitable
 
 from fastlr.kernels import codegen
 from fastlr.rules import vocabulary
-from fastlr.rules.base import Coefficients, Kernel
+from fastlr.rules.text import Coefficients, Kernel
 
 OPTIONS: Any = {"error_model": "numpy", "fastmath": False}
 

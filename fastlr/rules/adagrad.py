@@ -11,7 +11,9 @@ Where libraries disagree:
 
 from dataclasses import KW_ONLY, dataclass
 
-from fastlr.rules.base import Coefficients, Kernel, Rate, Rule, flag, rate, setting
+from fastlr.rules.base import Rule
+from fastlr.rules.settings import Schedulable, flag, setting
+from fastlr.rules.text import Coefficients, Kernel
 from fastlr.rules.vocabulary import sqrt
 
 
@@ -42,13 +44,13 @@ class Adagrad(Rule):
         float32 or float64; updated in place.
     lr : float or callable of the step
         Learning rate; 0.01, like keras 0.001.
-    lr_decay : float
+    lr_decay : float or callable of the step
         The rate is divided by `1 + (t - 1) * lr_decay`, t = 1, 2, ...; at least 0.
-    weight_decay : float
+    weight_decay : float or callable of the step
         At least 0; added to the gradient (like torch) or taken off the weights (like keras, optax).
     initial_accumulator_value : float
         What the sums of squares start at, at least 0; 0, like keras and optax 0.1.
-    eps : float
+    eps : float or callable of the step
         Added to the root, at least 0; 1e-10.  Like keras and optax inside the root, 1e-7.
     maximize : bool
         Go up instead of down.
@@ -86,11 +88,11 @@ class Adagrad(Rule):
         "optax": {"decoupled": 1, "eps_inside": 1},
     }
 
-    lr: Rate = rate(1e-2, keras=1e-3)
-    lr_decay: float = setting(0.0, low=0.0)
-    weight_decay: float = setting(0.0, low=0.0)
-    initial_accumulator_value: float = setting(0.0, low=0.0, keras=0.1, optax=0.1)
-    eps: float = setting(1e-10, low=0.0, keras=1e-7, optax=1e-7)
+    lr: Schedulable = setting(1e-2, low=0.0, keras=1e-3)
+    lr_decay: Schedulable = setting(0.0, low=0.0)
+    weight_decay: Schedulable = setting(0.0, low=0.0)
+    initial_accumulator_value: float = setting(0.0, low=0.0, schedulable=False, keras=0.1, optax=0.1)
+    eps: Schedulable = setting(1e-10, low=0.0, keras=1e-7, optax=1e-7)
     _: KW_ONLY
     maximize: bool = flag(False)
 

@@ -14,7 +14,9 @@ Where libraries disagree:
 
 from dataclasses import KW_ONLY, dataclass
 
-from fastlr.rules.base import Coefficients, Kernel, Rule, flag, setting
+from fastlr.rules.base import Rule
+from fastlr.rules.settings import Schedulable, flag, setting
+from fastlr.rules.text import Coefficients, Kernel
 from fastlr.rules.vocabulary import maximum, power, sqrt
 
 
@@ -63,17 +65,17 @@ class Adam(Rule):
         float32 or float64; updated in place.
     lr : float or callable of the step
         Learning rate; 1e-3.
-    betas : (float, float)
+    betas : pair of float or callable of the step
         Decay of the averages of the gradient and of its square, each in [0, 1); (0.9, 0.999).
-    eps : float
+    eps : float or callable of the step
         Added to the root, at least 0; 1e-8, like keras 1e-7.
-    weight_decay : float
+    weight_decay : float or callable of the step
         At least 0; added to the gradient (like torch, sklearn) or taken off the weights (like keras, optax).
     amsgrad : bool
         Divide by the root of the largest average so far.
     maximize : bool
         Go up instead of down.
-    eps_root : float
+    eps_root : float or callable of the step
         Added inside the root, at least 0; optax's `eps_root`.
     like : {"torch", "keras", "optax", "sklearn"}
         Whose formula and defaults.
@@ -110,13 +112,13 @@ class Adam(Rule):
         "sklearn": {"decoupled": 0, "short_form": 1, "unbiased_maximum": 0},
     }
 
-    betas: tuple[float, float] = setting((0.9, 0.999), low=0.0, below=1.0, parts=("beta1", "beta2"))
-    eps: float = setting(1e-8, low=0.0, keras=1e-7)
-    weight_decay: float = setting(0.0, low=0.0)
+    betas: tuple[Schedulable, Schedulable] = setting((0.9, 0.999), low=0.0, below=1.0, parts=("beta1", "beta2"))
+    eps: Schedulable = setting(1e-8, low=0.0, keras=1e-7)
+    weight_decay: Schedulable = setting(0.0, low=0.0)
     amsgrad: bool = flag(False)
     _: KW_ONLY
     maximize: bool = flag(False)
-    eps_root: float = setting(0.0, low=0.0)
+    eps_root: Schedulable = setting(0.0, low=0.0)
 
     @property
     def kernel(self) -> Kernel:

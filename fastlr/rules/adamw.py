@@ -9,7 +9,7 @@ The kernels and coefficients are Adam's.
 from dataclasses import dataclass
 
 from fastlr.rules.adam import Adam
-from fastlr.rules.base import setting
+from fastlr.rules.settings import Schedulable, setting
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,17 @@ class AdamW(Adam):
         float32 or float64; updated in place.
     lr : float or callable of the step
         Learning rate; 1e-3.
-    betas : (float, float)
+    betas : pair of float or callable of the step
         Decay of the averages of the gradient and of its square, each in [0, 1); (0.9, 0.999).
-    eps : float
+    eps : float or callable of the step
         Added to the root, at least 0; 1e-8, like keras 1e-7.
-    weight_decay : float
+    weight_decay : float or callable of the step
         At least 0; 0.01, like keras 0.004, like optax 0.0001.
     amsgrad : bool
         Divide by the root of the largest average so far.
     maximize : bool
         Go up instead of down.
-    eps_root : float
+    eps_root : float or callable of the step
         Added inside the root, at least 0; optax's `eps_root`.
     like : {"torch", "keras", "optax"}
         Whose formula and defaults.
@@ -62,4 +62,4 @@ class AdamW(Adam):
 
     conventions = {library: {**Adam.conventions[library], "decoupled": 1} for library in ("torch", "keras", "optax")}
 
-    weight_decay: float = setting(1e-2, low=0.0, keras=4e-3, optax=1e-4)
+    weight_decay: Schedulable = setting(1e-2, low=0.0, keras=4e-3, optax=1e-4)

@@ -14,7 +14,9 @@ Where libraries disagree:
 
 from dataclasses import KW_ONLY, dataclass
 
-from fastlr.rules.base import Coefficients, Kernel, Rate, Rule, flag, rate, setting
+from fastlr.rules.base import Rule
+from fastlr.rules.settings import Schedulable, flag, setting
+from fastlr.rules.text import Coefficients, Kernel
 from fastlr.rules.vocabulary import positive, sqrt
 
 
@@ -74,13 +76,13 @@ class RMSprop(Rule):
         float32 or float64; updated in place.
     lr : float or callable of the step
         Learning rate; 0.01, like keras 0.001.
-    alpha : float
+    alpha : float or callable of the step
         Decay of the average in [0, 1); 0.99, like keras and optax 0.9 (`rho`, `decay`).
-    eps : float
+    eps : float or callable of the step
         Added to the root, at least 0; 1e-8.  Like keras (1e-7) and optax (1e-8) inside the root.
-    weight_decay : float
+    weight_decay : float or callable of the step
         At least 0; added to the gradient (like torch) or taken off the weights (like keras, optax).
-    momentum : float
+    momentum : float or callable of the step
         What is kept of the buffer of steps, at least 0; 0 (no buffer).
     centered : bool
         Divide by the root of the variance instead of the mean square.
@@ -120,15 +122,15 @@ class RMSprop(Rule):
         "optax": {"decoupled": 1, "eps_inside": 1, "lr_inside": 1},
     }
 
-    lr: Rate = rate(1e-2, keras=1e-3)
-    alpha: float = setting(0.99, low=0.0, below=1.0, keras=0.9, optax=0.9)
-    eps: float = setting(1e-8, low=0.0, keras=1e-7)
-    weight_decay: float = setting(0.0, low=0.0)
-    momentum: float = setting(0.0, low=0.0)
+    lr: Schedulable = setting(1e-2, low=0.0, keras=1e-3)
+    alpha: Schedulable = setting(0.99, low=0.0, below=1.0, keras=0.9, optax=0.9)
+    eps: Schedulable = setting(1e-8, low=0.0, keras=1e-7)
+    weight_decay: Schedulable = setting(0.0, low=0.0)
+    momentum: Schedulable = setting(0.0, low=0.0)
     centered: bool = flag(False)
     _: KW_ONLY
     maximize: bool = flag(False)
 
     @property
     def kernel(self) -> Kernel:
-        return self.kernels[2 * self.centered + (self.momentum > 0)]
+        return self.kernels[2 * self.centered + (self.momentum != 0)]

@@ -15,7 +15,9 @@ Where libraries disagree:
 
 from dataclasses import KW_ONLY, dataclass
 
-from fastlr.rules.base import Coefficients, Kernel, Rate, Rule, flag, rate, setting
+from fastlr.rules.base import Rule
+from fastlr.rules.settings import Schedulable, flag, setting
+from fastlr.rules.text import Coefficients, Kernel
 
 
 def sgd(w, g, scale, decay, shrink, lr):
@@ -58,11 +60,11 @@ class SGD(Rule):
         float32 or float64; updated in place.
     lr : float or callable of the step
         Learning rate; 1e-3, like keras 0.01, like sklearn 0.1.
-    momentum : float
+    momentum : float or callable of the step
         What is kept of the buffer at each step, at least 0; 0 (no buffer), like sklearn 0.9.
-    dampening : float
+    dampening : float or callable of the step
         1 - the gradient's share in the buffer, from the second step on; only like torch.
-    weight_decay : float
+    weight_decay : float or callable of the step
         At least 0; added to the gradient (like torch, sklearn) or taken off the weights (like keras, optax).
     nesterov : bool
         Step to where the momentum will lead; like sklearn True.
@@ -103,10 +105,10 @@ class SGD(Rule):
         "sklearn": {"decoupled": 0, "lr_inside": 1},
     }
 
-    lr: Rate = rate(1e-3, keras=1e-2, sklearn=0.1)
-    momentum: float = setting(0.0, low=0.0, sklearn=0.9)
-    dampening: float = setting(0.0)
-    weight_decay: float = setting(0.0, low=0.0)
+    lr: Schedulable = setting(1e-3, low=0.0, keras=1e-2, sklearn=0.1)
+    momentum: Schedulable = setting(0.0, low=0.0, sklearn=0.9)
+    dampening: Schedulable = setting(0.0)
+    weight_decay: Schedulable = setting(0.0, low=0.0)
     nesterov: bool = flag(False, sklearn=True)
     _: KW_ONLY
     maximize: bool = flag(False)

@@ -7,7 +7,7 @@ import pytest
 
 from fastlr.kernels import codegen
 from fastlr.rules import RULES
-from fastlr.rules.base import Coefficients, Kernel
+from fastlr.rules.text import Coefficients, Kernel
 from fastlr.rules.vocabulary import WORDS
 
 SOURCE = codegen.cython_module(RULES)

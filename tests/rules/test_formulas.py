@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 import fastlr
-from fastlr.rules.base import Setting
+from fastlr.rules.settings import Setting
 from tests.table import CASES, IDS, accepted
 
 STEPS = 10
