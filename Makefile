@@ -1,9 +1,10 @@
 # Everything is installed into .venv by the project's own files; only python3, gcc and make must be there.
 PYTHON ?= python3
 BIN := .venv/bin
+ASV := $(BIN)/asv --config benchmarks/asv.conf.json
 COMPILED := setup.py pyproject.toml $(wildcard fastlr/rules/*.py fastlr/kernels/*.py fastlr/*/*.h fastlr/engine/*.pyx)
 
-.PHONY: demo test lint unit test-slow test-peers bench clean
+.PHONY: demo test lint unit test-slow test-peers bench-quick bench clean
 
 demo: .venv/demo  ## train on the digits with five optimizers
 	$(BIN)/fastlr train digits --compare sgd,momentum,adagrad,rmsprop,adam
@@ -24,8 +25,17 @@ test-slow: .venv/test  ## what takes minutes
 test-peers: .venv/peers  ## against the real Keras and optax
 	KERAS_BACKEND=jax $(BIN)/pytest -m peers
 
-bench: .venv/test  ## per-step overhead and 64 million weights, against PyTorch in the same run
-	$(BIN)/python benchmarks/step.py
+# What asv shall not take: float64, and where the last parameter is a number, those of three digits and more.
+SMALL := ^(?!.*float64|.*, [0-9]{3,}\)$$)
+
+bench-quick: .venv/test  ## every benchmark once and small: fails if one raises
+	$(ASV) machine --yes
+	$(ASV) run --python=same --quick --show-stderr --bench '$(SMALL)'
+
+bench: .venv/test  ## the commit checked out, every benchmark; .asv/html/index.html shows them
+	$(ASV) machine --yes
+	$(ASV) run 'HEAD^!' --show-stderr
+	$(ASV) publish
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
