@@ -74,14 +74,11 @@ class Group(Mapping[str, Any]):
     0.25
     """
 
-    def __init__(
-        self, rule: Rule, params: Tree, names: Sequence[str], plan: Plan, index: int, scheduled: set[int]
-    ) -> None:
+    def __init__(self, rule: Rule, params: Tree, names: Sequence[str], plan: Plan, index: int) -> None:
         self._rule = rule
         self._params = params
         self._plan = plan
         self._index = index
-        self._scheduled = scheduled
         self.names = tuple(names)
         self.update(rule)
 
@@ -109,10 +106,7 @@ class Group(Mapping[str, Any]):
             )
         self._rule = rule
         self._plan.configure(self._index, rule.arguments())
-        if rule.varying:
-            self._scheduled.add(self._index)
-        else:
-            self._scheduled.discard(self._index)
+        self._plan.vary(self._index, [(varying.index, varying.at) for varying in rule.varying])
 
     def __getitem__(self, key: str) -> Any:
         if key == "params":

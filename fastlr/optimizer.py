@@ -71,10 +71,7 @@ class Optimizer:
         works = [self._work(part.rule, part_names) for part, part_names in zip(parts, names, strict=True)]
         engine = OraclePlan if self._backend == "numpy" else Plan
         self._plan = engine(works, self._packed_grads, kernels.flushes(rule))
-        self._scheduled: set[int] = set()  # the groups with settings that are functions of the step; they keep it
-        self.groups = [
-            Group(part.rule, part.params, names[i], self._plan, i, self._scheduled) for i, part in enumerate(parts)
-        ]
+        self.groups = [Group(part.rule, part.params, names[i], self._plan, i) for i, part in enumerate(parts)]
 
     def _make_state(self, rule: Rule, names: Sequence[str]) -> None:
         """One flat buffer for each state array of the group, so that it merges where the parameters do."""
@@ -126,9 +123,8 @@ class Optimizer:
             If another thread is inside a step of this optimizer.
         """
         arrays = None if grads is None and self._is_packed else self._arrays(grads)
-        values = self._scheduled_values() if self._scheduled else None
         try:
-            return self._plan.step(arrays, values)
+            return self._plan.step(arrays)
         except MisfitError as misfit:
             raise self._explained(misfit.args[0], arrays) from None
 
@@ -151,10 +147,6 @@ class Optimizer:
         name, parameter = list(self.params.items())[index]
         gradient = (self._packed_grads if arrays is None else arrays)[index]
         return explain_misfit(name, parameter, gradient, f"{self.name}.step(grads)")
-
-    def _scheduled_values(self) -> tuple[int, list[tuple[int, int, float]]]:
-        steps = self._plan.steps
-        return steps, [(i, v.index, v.at(steps)) for i in self._scheduled for v in self.groups[i].varying]
 
     @property
     def lr(self) -> float:

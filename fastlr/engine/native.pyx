@@ -42,7 +42,6 @@ cdef struct Span:
 
 OPENMP = bool(FASTLR_OPENMP)
 FLUSH = bool(FASTLR_FLUSH)
-IN_USE = "step(): this optimizer is in the middle of a step in another thread; give each thread its own"
 cdef int threads = 1
 # Bytes of arrays (w, g and state) from which a step uses several threads.  Waking one takes 30 to 60 us, in which one
 # thread alone steps 4 MiB (260,000 weights of AdamW in float32 in 80 us, 520,000 of SGD in 55).  Threads that are still
@@ -106,7 +105,7 @@ cdef class Plan:
     cdef public int64_t steps
     """How many steps were made."""
     cdef readonly object works
-    cdef list _weights
+    cdef list _weights, _varying
     cdef object _usual
     cdef Group *_groups
     cdef Segment *_entries
@@ -118,6 +117,7 @@ cdef class Plan:
     def __cinit__(self, works, gradients=None, bint flush=False):
         self.works = works
         self._usual = tuple(gradients or ())
+        self._varying = []
         self._weights = [row[0] for work in works for row in work.rows]
         self._group_count = len(works)
         self._entry_count = len(self._weights)
@@ -194,6 +194,11 @@ cdef class Plan:
             raise IndexError((group, k))
         self._groups[group].settings[k] = value
 
+    def vary(self, int64_t group, functions):
+        """Take settings of a group from functions of `steps` before each step: (k, function) for each of them."""
+        kept = [entry for entry in self._varying if entry[0] != group]
+        self._varying = sorted([*kept, *((group, k, function) for k, function in functions)], key=lambda e: e[:2])
+
     def settings(self, int64_t group):
         """What they are now."""
         return tuple(self._groups[group].settings[k] for k in range(self._groups[group].given))
@@ -250,26 +255,26 @@ cdef class Plan:
         self._sweep.count = count
         self._sweep.chunks = first_chunk + chunks_of(last.n) if last != NULL else 0
 
-    def step(self, gradients=None, values=None):
+    def step(self, gradients=None):
         """Make one step.
 
         Parameters
         ----------
         gradients : list or tuple of arrays, optional
             In the order of the rows of all works.
-        values : (int, list of (group, k, value)), optional
-            The `steps` that they were computed for, and settings to step with.
 
         Raises
         ------
         MisfitError
             For a gradient that cannot be used; nothing is changed then.
         RuntimeError
-            If a step of this plan is under way, or was made since the values were computed.
+            If a step of this plan is under way.
         """
         # Python code may run between any two lines in another thread, so all of a step is inside this call.
         if self._busy:
-            raise RuntimeError(IN_USE)
+            raise RuntimeError(
+                "step(): this optimizer is in the middle of a step in another thread; give each thread its own"
+            )
         self._busy = True
         try:
             if gradients is not None:
@@ -281,11 +286,8 @@ cdef class Plan:
                 if not self._pointed_at_usual:
                     self._point(gradients)
                     self._pointed_at_usual = True
-            if values is not None:
-                if values[0] != self.steps:
-                    raise RuntimeError(IN_USE)
-                for group, k, value in values[1]:
-                    self.set(group, k, value)
+            for group, k, function in self._varying:
+                self.set(group, k, function(self.steps))
             self.run(gradients)
             self.steps += 1
         finally:

@@ -64,6 +64,7 @@ def test_settings_change_between_steps():
         lambda p: p.set(1, 0, 0.0),
         lambda p: p.set(0, 2, 0.0),
         lambda p: p.set(-1, 0, 0.0),
+        lambda p: (p.vary(1, [(0, abs)]), p.step([np.ones(1)])),
         lambda p: p.configure(1, (0, 0)),
         lambda p: p.configure(0, (0,)),
         lambda p: p.step([]),
@@ -133,15 +134,29 @@ def test_partly_shared_memory_is_found():
     assert plan.step([memory[30:40], memory[50:60]])
 
 
-def test_rates_are_for_one_step_count():
-    """A step made in between, by another thread or by the schedule itself, would get the wrong rate."""
+def test_settings_may_be_functions_of_the_step():
+    w = np.zeros(1)
+    plan = Plan([work(w, settings=(2.0, 0.0))], [np.ones(1)])
+    plan.vary(0, [(0, lambda step: 10.0 * (step + 1))])
+    plan.step()
+    plan.step()
+    assert w[0] == (10 + 1) + (20 + 2)
+    plan.vary(0, [])
+    plan.configure(0, (5.0, 0.0))
+    plan.step()
+    assert w[0] == 33 + 5 + 3
+
+
+def test_a_function_that_fails_leaves_everything_as_it_was():
     w = np.zeros(1)
     plan = Plan([work(w)], [np.ones(1)])
-    plan.step(None, (0, [(0, 0, 10.0)]))
-    assert w[0] == 10 + 1
-    with pytest.raises(RuntimeError, match="another thread"):
-        plan.step(None, (0, [(0, 0, 20.0)]))
-    assert (w[0], plan.steps) == (11, 1)
+    plan.vary(0, [(0, lambda step: 1 / step)])
+    with pytest.raises(ZeroDivisionError):
+        plan.step([np.full(1, 7.0)])
+    assert (w[0], plan.steps) == (0, 0)
+    plan.vary(0, [(0, lambda step: 1.0)])
+    plan.step()
+    assert (w[0], plan.steps) == (1 + 1, 1)
 
 
 def test_given_gradients_and_the_usual_ones_take_turns():
