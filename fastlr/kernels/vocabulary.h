@@ -19,10 +19,10 @@
     static inline type maximum_##type(type a, type b) { return (a >= b) | (a != a) ? a : b; }     \
     static inline type positive_##type(type x) { return (x > 0) | (x != x) ? x : (type)0; }       \
     static inline type power_##type(type x, type n) {                                             \
-        type result = 1;                                                                          \
+        type result = 1, factor[2] = {1, x}; /* chosen without a branch, which would be mispredicted */ \
         for (int64_t left = (int64_t)n; left; left >>= 1) {                                       \
-            if (left & 1) result *= x;                                                            \
-            x *= x;                                                                               \
+            result *= factor[left & 1];                                                           \
+            factor[1] *= factor[1];                                                               \
         }                                                                                         \
         return result;                                                                            \
     }
