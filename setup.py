@@ -31,6 +31,7 @@ EXACT = (
     ]
 )
 OPENMP = ["/openmp"] if MSVC else ["-fopenmp"]
+THREADED = ("fastlr.engine.native", "fastlr.bench.stream")
 
 
 def rule_modules() -> list[Any]:
@@ -47,7 +48,7 @@ def extensions() -> list[Extension]:
     levels, codegen, rules = rule_modules()
     source = codegen.cython_module(rules.RULES)
     GENERATED.mkdir(parents=True, exist_ok=True)
-    modules = [engine()]
+    modules = [engine(), stream()]
     for level, flags in levels.LEVELS.items():
         path = GENERATED / f"_{level}.pyx"
         if not path.exists() or path.read_text() != source:
@@ -71,7 +72,17 @@ def engine() -> Extension:
         include_dirs=[np.get_include(), "fastlr/engine"],
         depends=["fastlr/engine/machine.h", "fastlr/engine/chunks.pxd"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-        extra_compile_args=EXACT,
+        extra_compile_args=list(EXACT),
+    )
+
+
+def stream() -> Extension:
+    return Extension(
+        "fastlr.bench.stream",
+        ["fastlr/bench/stream.pyx"],
+        include_dirs=["fastlr/bench"],
+        depends=["fastlr/bench/stream.h"],
+        extra_compile_args=list(EXACT),
     )
 
 
@@ -99,7 +110,7 @@ class BuildExt(build_ext):
                 f"the C compiler does not take the flags {' '.join(flags)}: "
                 "install gcc 11 or newer, or clang 12 or newer",
             )
-            if openmp and extension.name == "fastlr.engine.native":
+            if openmp and extension.name in THREADED:
                 flags += OPENMP
                 extension.extra_link_args = [] if MSVC else OPENMP
         super().build_extensions()

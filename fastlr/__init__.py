@@ -6,6 +6,7 @@ opt.step(grads)                       # updates the arrays in place
 
 from fastlr import reference as reference
 from fastlr import rules as rules
+from fastlr import schedules as schedules
 from fastlr.buffers import Packed as Packed
 from fastlr.buffers import pack as pack
 from fastlr.config import show_config as show_config

@@ -1,11 +1,14 @@
-"""Pictures of what `fastlr.lab` returns.  Nothing is computed here."""
+"""Pictures of what `fastlr.lab` returns, and of schedules.  Nothing is computed here."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from fastlr.extras import extra
 from fastlr.lab.results import Comparison, Run
+from fastlr.schedules.landmarks import AnySchedule, known
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +53,7 @@ def curves(comparison: Comparison) -> "Figure":
     figure = Figure(figsize=(9.0, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     runs = comparison.runs
-    looks = [(COLOURS[k % len(COLOURS)], MARKERS[k // len(COLOURS) % len(MARKERS)]) for k in range(len(runs))]
+    looks = _looks(len(runs))
     metric = "r2" if comparison.model.loss == "mse" else "accuracy"
     for run, look in zip(runs, looks, strict=True):
         _draw(left, run, "", *look)
@@ -64,6 +67,66 @@ def curves(comparison: Comparison) -> "Figure":
     figure.suptitle(f"{comparison.data.name}, network {sizes}", fontsize=11)
     _legend(figure, runs, looks)
     return figure
+
+
+POINTS = 10_000
+"""Of a line at most: more than a picture has columns."""
+LETTERS = 100
+"""Of a legend's line, below a picture of seven inches."""
+
+
+def schedules(named: Mapping[str, AnySchedule], steps: int) -> "Figure":
+    """The learning rate by step, a colour for each schedule.
+
+    Parameters
+    ----------
+    named : mapping of str to Schedule, or any function of the step, or a number
+        By the names for the legend; the title, if it is one only.
+    steps : int
+        The length of the run; of one above 10,000, so many steps are drawn.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Belongs to no window; `figure.savefig(...)` writes it.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Without matplotlib.
+
+    Examples
+    --------
+    >>> from fastlr import plots
+    >>> from fastlr.schedules import Cosine, Warmup
+    >>> figure = plots.schedules({"cosine": Warmup(Cosine(0.1, 900), 100), "constant": 0.1}, steps=1000)
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['cosine', 'constant']
+    """
+    with extra("lab"):
+        from matplotlib.figure import Figure
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    axes = figure.subplots()
+    shown = np.unique(np.linspace(0, steps - 1, min(steps, POINTS)).astype(int))
+    for (name, schedule), (colour, marker) in zip(named.items(), _looks(len(named)), strict=True):
+        rates = known(schedule)(shown)
+        axes.plot(shown, rates, color=colour, marker=marker, markevery=0.1, markersize=4, linewidth=1.6, label=name)
+    _finish(axes, "learning rate")
+    axes.set_xlabel("step")
+    axes.set_xlim(0, max(steps - 1, 1))
+    axes.set_ylim(bottom=0)
+    if len(named) > 1:
+        # as many columns as fit: what stands for a line is as wide as six letters
+        columns = LETTERS // (max(map(len, named)) + 6)
+        figure.legend(loc="outside lower center", ncols=max(columns, 1), frameon=False, fontsize=9)
+    else:
+        axes.set_title(next(iter(named), ""), fontsize=11)
+    return figure
+
+
+def _looks(count: int) -> list[tuple[str, str]]:
+    """Colours, and markers where the colours begin again."""
+    return [(COLOURS[k % len(COLOURS)], MARKERS[k // len(COLOURS) % len(MARKERS)]) for k in range(count)]
 
 
 def _draw(axes: "Axes", run: Run, metric: str, colour: str, marker: str) -> None:

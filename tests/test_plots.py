@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from fastlr import plots
+from fastlr import plots, schedules
 from fastlr.lab import OPTIMIZERS, Configuration, choose, compare, load
 
 
@@ -87,3 +87,32 @@ def test_numbers_that_are_not_finite_can_be_drawn(classified):
     entry = dataclasses.replace(run.history[0], train=bad, test=bad)
     only = dataclasses.replace(classified, runs=(dataclasses.replace(run, history=(entry,), status="diverged"),))
     assert plots.png(plots.curves(only)).startswith(b"\x89PNG")
+
+
+def test_a_schedule_is_drawn_step_by_step():
+    cosine = schedules.Warmup(schedules.Cosine(0.1, 90), 10)
+    (axes,) = plots.schedules({"cosine": cosine, "constant": 0.05}, steps=100).axes
+    for line, values in zip(axes.lines, (cosine(np.arange(100)), np.full(100, 0.05)), strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), np.arange(100))
+        np.testing.assert_array_equal(line.get_ydata(), values)
+    assert len({line.get_color() for line in axes.lines}) == 2
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "learning rate")
+    assert labels(axes.figure) == ["cosine", "constant"]
+
+
+def test_a_legend_fits_below_the_picture():
+    names = [f"cosine-restarts:period=300,peak-factor=0.{k}" for k in range(6)]
+    figure = plots.schedules(dict.fromkeys(names, 0.1), steps=100)
+    plots.png(figure)
+    drawn = figure.legends[0].get_window_extent()
+    assert drawn.x0 >= 0
+    assert drawn.x1 <= figure.bbox.x1
+
+
+def test_a_long_schedule_is_drawn_from_end_to_end():
+    (axes,) = plots.schedules({"line": schedules.Linear(1.0, 0.0, 10**6)}, steps=10**6).axes
+    steps = axes.lines[0].get_xdata()
+    assert (steps[0], steps[-1], len(steps)) == (0, 10**6 - 1, plots.POINTS)
+    assert axes.get_title() == "line"
+    assert not axes.figure.legends
+    assert plots.png(axes.figure).startswith(b"\x89PNG")

@@ -9,8 +9,8 @@ from pathlib import Path
 import fastlr
 from fastlr import plots
 from fastlr.cli import terminal
+from fastlr.cli.arguments import check_output, comma_separated, positive, whole
 from fastlr.cli.command import CommandError, Commands
-from fastlr.extras import extra
 from fastlr.lab import (
     BUILT_IN,
     OPTIMIZERS,
@@ -68,7 +68,9 @@ def add_to(commands: Commands) -> None:
     data = train.add_argument_group("data")
     data.add_argument("--target", metavar="COLUMN", help="the column to predict (CSV files)")
     data.add_argument("--task", choices=("classification", "regression"), help="default: decided by the target")
-    data.add_argument("--ignore", metavar="COLUMNS", type=_names, default=(), help="columns to leave out: id,name")
+    data.add_argument(
+        "--ignore", metavar="COLUMNS", type=comma_separated, default=(), help="columns to leave out: id,name"
+    )
     data.add_argument(
         "--no-standardise",
         "--no-standardize",
@@ -85,14 +87,17 @@ def add_to(commands: Commands) -> None:
     known = ", ".join(OPTIMIZERS)
     which.add_argument("--optimizer", metavar="NAME", default="adam", help=f"default: adam; known: {known}")
     which.add_argument(
-        "--compare", metavar="NAMES", type=_names, help="several, in one picture: sgd,adam; or with rates: sgd@0.1,adam"
+        "--compare",
+        metavar="NAMES",
+        type=comma_separated,
+        help="several, in one picture: sgd,adam; or with rates: sgd@0.1,adam",
     )
     optimizer.add_argument("--lr", type=float, metavar="X", help="learning rate (default: the optimizer's own)")
     optimizer.add_argument("--momentum", type=float, metavar="X", help="for optimizers that have it")
     optimizer.add_argument("--weight-decay", type=float, metavar="X")
     optimizer.add_argument("--like", choices=LIBRARIES, help="whose formulas and defaults (default: torch)")
     optimizer.add_argument("--backend", choices=BACKENDS, help="who computes the step; the result is the same")
-    optimizer.add_argument("--threads", type=_positive, metavar="N", help="threads of a step (default: all)")
+    optimizer.add_argument("--threads", type=positive, metavar="N", help="threads of a step (default: all)")
 
     network = train.add_argument_group("network and training")
     network.add_argument(
@@ -105,13 +110,13 @@ def add_to(commands: Commands) -> None:
     network.add_argument("--activation", choices=("relu", "tanh"), default=default.activation)
     network.add_argument("--dtype", choices=("float32", "float64"), default=default.dtype)
     network.add_argument(
-        "--epochs", type=_positive, metavar="N", help="default: 50, or as many as make 1,000 steps if that is more"
+        "--epochs", type=positive, metavar="N", help="default: 50, or as many as make 1,000 steps if that is more"
     )
     network.add_argument(
-        "--batch", type=_positive, default=default.batch, metavar="N", help="rows in a step (default: %(default)s)"
+        "--batch", type=positive, default=default.batch, metavar="N", help="rows in a step (default: %(default)s)"
     )
     network.add_argument(
-        "--seed", type=_whole, default=default.seed, metavar="N", help="of everything random (default: %(default)s)"
+        "--seed", type=whole, default=default.seed, metavar="N", help="of everything random (default: %(default)s)"
     )
 
     output = train.add_argument_group("output")
@@ -131,7 +136,7 @@ def _train(args: argparse.Namespace) -> int:
     data = load(args.data, target=args.target, task=args.task, ignore=args.ignore)
     names = [choice.name for choice in choices]
     folder = args.out or Path("runs") / "-".join([data.name, *names])
-    _check_output(folder)
+    check_output(folder)
     shown.print(_described(data, "; --task overrides" if args.target and not args.task else ""))
     # until everything is written: Ctrl-C in the last second must not lose what was trained
     with terminal.interruptible() as stop:
@@ -191,16 +196,6 @@ def _described(data: DataSet, hint: str) -> str:
     )
 
 
-def _check_output(folder: Path) -> None:
-    """Before training rather than after it: what the results need."""
-    with extra("lab"):
-        import matplotlib  # noqa: F401
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CommandError(f"--out {folder}: {error.strerror or error}") from error
-
-
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
     """Set the number of threads, and put it back for whoever called `main` from Python."""
@@ -216,30 +211,8 @@ def _threads(count: int | None) -> Iterator[None]:
         fastlr.set_num_threads(before)
 
 
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"must be names separated by commas, got {text!r}")
-    return names
-
-
 def _sizes(text: str) -> tuple[int, ...]:
-    return () if text == "none" else tuple(map(_positive, text.split(",")))
-
-
-def _positive(text: str) -> int:
-    return _at_least(1, text)
-
-
-def _whole(text: str) -> int:
-    return _at_least(0, text)
-
-
-def _at_least(low: int, text: str) -> int:
-    number = int(text) if text.strip().isdecimal() else -1
-    if number < low:
-        raise argparse.ArgumentTypeError(f"must be a whole number, at least {low}, got {text!r}")
-    return number
+    return () if text == "none" else tuple(map(positive, text.split(",")))
 
 
 def _share(text: str) -> float:

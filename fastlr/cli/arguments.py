@@ -1,0 +1,42 @@
+"""Values on a command line: what several commands take, and what they say about what they cannot take."""
+
+import argparse
+from pathlib import Path
+
+from fastlr.cli.command import CommandError
+from fastlr.extras import extra
+
+
+def comma_separated(text: str) -> tuple[str, ...]:
+    """Of "sgd, adam"."""
+    found = tuple(name.strip() for name in text.split(","))
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"must be names separated by commas, got {text!r}")
+    return found
+
+
+def positive(text: str) -> int:
+    """1, 2, ..."""
+    return _at_least(1, text)
+
+
+def whole(text: str) -> int:
+    """0, 1, 2, ..."""
+    return _at_least(0, text)
+
+
+def _at_least(low: int, text: str) -> int:
+    number = int(text) if text.strip().isdecimal() else -1
+    if number < low:
+        raise argparse.ArgumentTypeError(f"must be a whole number, at least {low}, got {text!r}")
+    return number
+
+
+def check_output(folder: Path) -> None:
+    """Before the work rather than after it: what the results need."""
+    with extra("lab"):
+        import matplotlib  # noqa: F401
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"--out {folder}: {error.strerror or error}") from error
