@@ -2,9 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ASV := $(BIN)/asv --config benchmarks/asv.conf.json
-COMPILED := setup.py pyproject.toml $(wildcard fastlr/rules/*.py fastlr/kernels/*.py fastlr/*/*.h fastlr/engine/*.pyx)
+COMPILED := setup.py pyproject.toml $(wildcard fastlr/rules/*.py fastlr/kernels/*.py fastlr/*/*.h fastlr/*/*.pxd fastlr/*/*.pyx)
 
-.PHONY: demo test lint unit test-slow test-peers bench-quick bench clean
+.PHONY: demo test lint unit test-slow test-peers bench-quick bench performance clean
 
 demo: .venv/demo  ## train on the digits with five optimizers
 	$(BIN)/fastlr train digits --compare sgd,momentum,adagrad,rmsprop,adam
@@ -37,6 +37,9 @@ bench: .venv/test  ## the commit checked out, every benchmark; .asv/html/index.h
 	$(ASV) run 'HEAD^!' --show-stderr
 	$(ASV) publish
 
+performance: .venv/race  ## docs/performance.md: the race against every peer, measured here; half an hour
+	$(BIN)/python -m docs.performance
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
@@ -51,6 +54,12 @@ bench: .venv/test  ## the commit checked out, every benchmark; .asv/html/index.h
 
 .venv/peers: .venv/test
 	$(BIN)/pip install --quiet --editable '.[test,peers]'
+	touch $@
+
+# DeepSpeed's setup asks the torch that is installed.
+.venv/race: .venv/test
+	$(BIN)/pip install --quiet --editable '.[test,race]' ninja wheel
+	DS_BUILD_OPS=0 $(BIN)/pip install --quiet --no-build-isolation deepspeed
 	touch $@
 
 clean:

@@ -14,7 +14,8 @@ import fastlr
 from .cases import DTYPES, packed
 from .timing import Repeated, steps_in_a_row
 
-WEIGHTS = 100_000
+WEIGHTS = (100_000, 16_000_000)
+"""In the caches, and beyond them."""
 
 
 def option(denormals: str) -> dict[str, Any]:
@@ -27,21 +28,21 @@ def option(denormals: str) -> dict[str, Any]:
 
 
 class Denormals(Repeated):
-    """A step of Adam on 100,000 weights, whose gradients are 0 and whose moments are normal numbers or denormal."""
+    """A step of Adam on weights whose gradients are 0 and whose moments are normal numbers or denormal."""
 
-    params = (DTYPES, ("normal", "denormal"), ("keep", "flush"))
-    param_names = ("dtype", "moments", "denormals")
+    params = (DTYPES, WEIGHTS, ("normal", "denormal"), ("keep", "flush"))
+    param_names = ("dtype", "weights", "moments", "denormals")
 
-    def setup(self, dtype: str, moments: str, denormals: str) -> None:
+    def setup(self, dtype: str, weights: int, moments: str, denormals: str) -> None:
         """Fill the arrays."""
-        parameters = packed(WEIGHTS, dtype)
+        parameters = packed(weights, dtype)
         parameters.flat_grads.fill(0)
         optimizer = fastlr.Adam(parameters, **option(denormals))
         smallest = np.finfo(dtype).smallest_subnormal
         for arrays in optimizer.state.values():
             for array in arrays.values():
                 array.fill(1 if moments == "normal" else 1_000 * smallest)
-        self.prepare(optimizer.step, steps_in_a_row(WEIGHTS))
+        self.prepare(optimizer.step, steps_in_a_row(weights))
 
     def time_step(self, *parameters: object) -> None:
         """Seconds for one."""

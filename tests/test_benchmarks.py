@@ -161,7 +161,7 @@ def test_memory_is_what_numpy_takes_for_temporaries() -> None:
 
 def test_moments_stay_denormal() -> None:
     measured = denormals.Denormals()
-    measured.setup("float32", "denormal", "keep")
+    measured.setup("float32", 100_000, "denormal", "keep")
     measured.run()
     state = measured.step.__self__.state[""]
     for moment in state.values():

@@ -66,7 +66,9 @@ def _panels(race: Race) -> list[Curve]:
         if case.arrays == 1:
             found.setdefault((case.optimizer, case.dtype, case.threads), []).append(result)
     every = [sorted(curve, key=lambda result: result.case.total) for curve in found.values()]
-    return [curve for curve in every if len(curve) > 1] or every or [list(race.results)]
+    # two sizes are no curve, unless there is nothing better
+    best = [[curve for curve in every if len(curve) >= sizes] for sizes in (3, 2, 1)]
+    return next(filter(None, best), [list(race.results)])
 
 
 def _looks(race: Race) -> dict[str, tuple[str, str]]:

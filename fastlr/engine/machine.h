@@ -61,7 +61,7 @@ static __declspec(thread) double fastlr_last_step;
 static __thread double fastlr_last_step;
 #endif
 
-static int fastlr_threads_awake(void) { return omp_get_wtime() - fastlr_last_step < 10e-6; }
+static int fastlr_threads_awake(void) { return omp_get_wtime() - fastlr_last_step < 15e-6; }
 static void fastlr_note_step(void) { fastlr_last_step = omp_get_wtime(); }
 
 #else
@@ -69,6 +69,16 @@ static void fastlr_note_step(void) { fastlr_last_step = omp_get_wtime(); }
 static int fastlr_threads_awake(void) { return 0; }
 static void fastlr_note_step(void) {}
 
+#endif
+
+/* Take the next few of what several threads work through. */
+#if defined(_MSC_VER)
+#include <intrin.h>
+static long long fastlr_take(long long *next, long long count) { return _InterlockedExchangeAdd64(next, count); }
+#else
+static long long fastlr_take(long long *next, long long count) {
+    return __atomic_fetch_add(next, count, __ATOMIC_RELAXED);
+}
 #endif
 
 /* How this thread computes: rounding, and whether subnormal numbers are read and written as zero.  Other libraries

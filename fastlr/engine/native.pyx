@@ -7,7 +7,7 @@ Design: a `Plan` holds everything a step needs, laid out once, so that a step is
 - A *segment* is a run of entries that are neighbours in every array: a flat buffer is one segment.
 - A *chunk* is CHUNK weights of a segment: small enough that its arrays stay in the L2 cache, which is what lets later
   passes over the same chunk (averages, zeroing, copies) cost no memory traffic.
-- Threads take contiguous ranges of chunks, so each streams through its own part of memory.
+- Threads take contiguous ranges of chunks, so each streams through its own part of memory, and help who is late.
 
 Hints to the memory were tried and are not there.  Prefetching costs 35 % (the processor's own is better); stores past
 the cache have nothing to gain, for each line that is written was read; huge pages are asked for by NumPy's allocator,

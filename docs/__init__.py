@@ -1,0 +1,1 @@
+"""Pages whose numbers are measured, and what writes them."""
