@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -29,7 +30,9 @@ examples:
 
 A schedule is NAME, or NAME:FIELD=VALUE,FIELD=VALUE, or a file with the JSON of `schedule.to_dict()`.  Every one takes
 warmup=N too, a linear rise in front of it; --warmup gives one to all but those that go up by themselves (one-cycle,
-slanted-triangular, cyclic, interpolated).  --lr and --steps fill the fields that say so below:
+slanted-triangular, cyclic, interpolated).  Below, LR and STEPS are filled from --lr and --steps, less the warm-up;
+"..." must be given; the other fields have the defaults shown, of words with | between them the first.  Steps are
+counted from 0, t is the step.  (Plateau and Greedy follow a metric, so there is nothing to show before a run.)
 
 """
 CODES = """
@@ -49,7 +52,9 @@ def add_to(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(command=_schedule)
-    command.add_argument("schedules", metavar="SCHEDULE", nargs="+", help="see below")
+    command.add_argument(
+        "schedules", metavar="SCHEDULE", nargs="+", help="NAME, NAME:FIELD=VALUE,... or FILE.json, see below"
+    )
     command.add_argument(
         "--lr", type=float, default=0.1, metavar="X", help="the rate at the peak (default: %(default)s)"
     )
@@ -58,9 +63,15 @@ def add_to(commands: Commands) -> None:
         type=positive,
         default=1000,
         metavar="N",
-        help="of the run, the warm-up included (default: %(default)s)",
+        help="the length of the run, its warm-up included (default: %(default)s)",
     )
-    command.add_argument("--warmup", type=whole, default=0, metavar="N", help="steps of it that go up (default: none)")
+    command.add_argument(
+        "--warmup",
+        type=whole,
+        default=0,
+        metavar="N",
+        help="the steps of a rise at its beginning (default: none)",
+    )
     command.add_argument(
         "--out", type=Path, default=Path("schedule.png"), metavar="FILE", help="the picture (default: %(default)s)"
     )
@@ -131,13 +142,18 @@ def _document(
             {
                 "name": text,
                 "schedule": schedule.to_dict(),
-                "landmarks": asdict(seen[text]),
+                "landmarks": {key: _finite(value) for key, value in asdict(seen[text]).items()},
                 "remarks": [asdict(remark) for remark in remarks[text]],
             }
             for text, schedule in named.items()
         ],
         "picture": str(args.out),
     }
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity and no NaN; a remark says where they are."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _table(seen: Mapping[str, Landmarks]) -> "Table":

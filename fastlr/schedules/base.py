@@ -22,6 +22,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, overload
 
 import numpy as np
@@ -187,12 +188,15 @@ def called(schedule: Any, step: Any) -> Any:
 
 
 def _vectorised(schedule: Any, step: Any) -> NDArray[np.float64]:
-    steps = np.asarray(step)
     call = f"{type(schedule).__name__}(step)"
+    try:
+        steps = np.asarray(step)
+    except ValueError as error:
+        raise TypeError(f"{call}: step must be an int or an array of whole numbers; {error}") from None
     if steps.dtype.kind not in "iu" and steps.size:
         raise TypeError(
             f"{call}: step must be an int or an array of whole numbers, got {_described(step, steps)}; "
-            "use np.arange(steps), or .astype(int)"
+            "use int(step), or np.arange(steps)"
         )
     if steps.size and steps.min() < 0:
         raise ValueError(f"{call}: steps must be at least 0, which is the first, got {steps.min()}")
@@ -211,7 +215,7 @@ class _Part(Kind):
     def checked(self, value: Any, call: str, name: str) -> Schedule:
         if isinstance(value, Schedule):
             return value
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        if isinstance(value, bool) or not isinstance(value, Real):
             remedy = "fastlr.schedules.Function(...)" if callable(value) else "a number"
             if hasattr(value, "observe"):
                 remedy = f"it the other way round: {type(value).__name__}({call.partition('(')[0]}(...), ...)"
@@ -219,7 +223,7 @@ class _Part(Kind):
                 f"{call.partition('(')[0]}: {name} must be a schedule, got {value!r} of type {type(value).__name__}; "
                 f"make {remedy}"
             )
-        return Constant(float(value))
+        return Constant(value)  # type: ignore[arg-type]  # any real number, which it checks
 
     def to_json(self, value: Any) -> Any:
         return value.to_dict()

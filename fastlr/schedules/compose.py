@@ -215,4 +215,10 @@ class Function(Schedule):
     function: Annotated[Callable[[int], float], _OfStep()]
 
     def _at(self, t: int) -> float:
-        return float(self.function(t))
+        value: Any = self.function(t)
+        if type(value) is float:
+            return value
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{self!r}: function must return a number, got {value!r} at step {t}") from None

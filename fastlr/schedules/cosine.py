@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fastlr.schedules.base import Schedule
-from fastlr.schedules.settings import Length, Positive, Rate, Share
+from fastlr.schedules.settings import Factor, Length, Positive, Rate, Share
 
 SLACK = 1e-6
 """Of a step: with a factor of 1.1 a cycle begins at 2100.0000000000005, and is to begin with step 2100."""
@@ -92,7 +92,7 @@ class CosineRestarts(Schedule):
     final : float
         At most `peak`.
     period_factor : float
-        At least 1; each cycle's length by that of the one before (torch's T_mult, Keras's t_mul).
+        In [1, a million]; each cycle's length by that of the one before (torch's T_mult, Keras's t_mul).
     peak_factor : float
         In [0, 1]; each cycle's height above `final` by that of the one before (Keras's m_mul).
 
@@ -109,13 +109,11 @@ class CosineRestarts(Schedule):
     peak: Rate
     period: Length
     final: Rate = 0.0
-    period_factor: Positive = 1.0
+    period_factor: Factor = 1.0
     peak_factor: Share = 1.0
 
     def _check(self) -> None:
         check_final(f"CosineRestarts(final={self.final})", self.final, self.peak)
-        if self.period_factor < 1.0:
-            raise ValueError(f"CosineRestarts(period_factor={self.period_factor}): period_factor must be at least 1")
 
     def _at(self, t: int) -> float:
         k, start, length = self.cycle(t)

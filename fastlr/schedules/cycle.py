@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 from fastlr.schedules.base import Schedule
+from fastlr.schedules.cosine import check_final
 from fastlr.schedules.settings import Decay, Divisor, Knots, Length, Rate, Rates, Share
 
 
@@ -74,7 +75,7 @@ class OneCycle(Schedule):
     total : int
         Steps.
     up : float
-        The share of the steps that go up, in [0, 1].
+        The share of the steps that go up, in [0, 1).
     start_div : float
         The peak by the first rate; at least 1.
     final_div : float
@@ -82,9 +83,9 @@ class OneCycle(Schedule):
     final_of : {"initial", "peak"}
         The final rate is peak / start_div / final_div (torch, optax) or peak / final_div (fastai).
     final : float, optional
-        The final rate as it is, rather than by `final_div`.
+        The final rate as it is, rather than by `final_div`; at most `peak`.
     third : float, optional
-        Where a third phase begins, a share of the steps above `up`.
+        Where a third phase begins: a share of the steps, above `up` and below 1.
     curve : {"cosine", "linear"}
 
     References
@@ -110,8 +111,14 @@ class OneCycle(Schedule):
     rises = True
 
     def _check(self) -> None:
-        if self.third is not None and self.third <= self.up:
-            raise ValueError(f"OneCycle(third={self.third}): third must be above up, got up={self.up}")
+        if self.up == 1.0:
+            raise ValueError("OneCycle(up=1.0): up must be in [0, 1), or nothing would come down; to rise, use Linear")
+        if self.third is not None and not self.up < self.third < 1.0:
+            raise ValueError(
+                f"OneCycle(third={self.third}): third must be above up and below 1, got {self.third} and up={self.up}"
+            )
+        if self.final is not None:
+            check_final(f"OneCycle(final={self.final})", self.final, self.peak)
 
     @cached_property
     def points(self) -> Interpolated:

@@ -105,7 +105,8 @@ class InverseSqrt(Schedule):
 class Exponential(Schedule):
     """Exponential decay: initial gamma^(t / every), with staircase initial gamma^floor(t / every).
 
-    At step 0 it is `initial`; it never ends, and goes to `final`, which it does not pass, or to 0.
+    At step 0 it is `initial`; it never ends, and goes to `final`, which it does not pass, or to 0; with a gamma of 1 it
+    stays.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ class Exponential(Schedule):
     staircase : bool
         Change every so many steps only.
     final : float, optional
-        A floor; for a gamma above 1 a ceiling.
+        A floor, at most `initial`; for a gamma above 1 a ceiling, at least `initial`.
 
     Examples
     --------
@@ -137,6 +138,13 @@ class Exponential(Schedule):
             raise ValueError(
                 f"Exponential(gamma={self.gamma}): gamma must be in (0, 1], or final must say where the growth ends"
             )
+        if self.final is None:
+            return
+        if self.final < self.initial if self.gamma > 1.0 else self.final > self.initial:
+            raise ValueError(
+                f"Exponential(final={self.final}): final must be at {'least' if self.gamma > 1.0 else 'most'} initial "
+                f"where gamma is {self.gamma}, got {self.final} and initial={self.initial}"
+            )
 
     def _at(self, t: int) -> float:
         periods = t / self.every
@@ -146,7 +154,7 @@ class Exponential(Schedule):
             value = sys.float_info.max if self.initial else 0.0
         if self.final is None:
             return value
-        return max(value, self.final) if self.gamma < 1.0 else min(value, self.final)
+        return min(value, self.final) if self.gamma > 1.0 else max(value, self.final)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 Design: a driven schedule is a closed-form schedule `of` (a number, a warm-up, whatever) times a factor, and only
 `observe(metric)` changes the factor.  Calling it with a step changes nothing, so an optimizer that asks for the rate
 of a step it then skips, a plot, or a second look at a step are all harmless.  What observations leave behind is a
-frozen value, `state`: settings never change, a state is replaced as a whole, and `state_dict()` is plain JSON.
+frozen value, `state`: settings never change, a state is replaced as a whole, and `state_dict()` is plain JSON.  An
+optimizer saves the state of those that are its settings; of one inside a function of the step it does not know.
 """
 
 import math
@@ -117,9 +118,20 @@ class Driven(ABC):
         -------
         bool
             Whether the factor changed.
+
+        Raises
+        ------
+        TypeError
+            For what is no number; nothing is changed then.
         """
         before = self.state
-        after = self._averaged(before, float(metric))
+        try:
+            number = float(metric)
+        except (TypeError, ValueError, OverflowError):
+            raise TypeError(
+                f"{type(self).__name__}.observe({metric!r}): metric must be a number, got type {type(metric).__name__}"
+            ) from None
+        after = self._averaged(before, number)
         if after.count == 0:
             after, better = self._judged(after)
             if better is not None:

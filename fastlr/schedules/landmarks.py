@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from fastlr.schedules.base import Schedule
 from fastlr.schedules.compose import Function
 from fastlr.schedules.driven import Driven
+from fastlr.schedules.settings import Whole
 
 AnySchedule: TypeAlias = Schedule | Driven | Callable[[int], float] | float
 
@@ -42,7 +44,7 @@ class Landmarks:
     low_share : float
         The share of the steps under a tenth of the peak.
     jumps : tuple of int
-        The steps whose rate is far from that of the step before.
+        The steps whose rate is far from that of the step before; none if a rate is not finite.
     """
 
     steps: int
@@ -80,7 +82,7 @@ def landmarks(schedule: AnySchedule, steps: int) -> Landmarks:
     rates = sampled("landmarks", schedule, steps)
     peak = float(rates.max())
     return Landmarks(
-        steps=steps,
+        steps=len(rates),
         first=float(rates[0]),
         peak=peak,
         peak_step=int(rates.argmax()),
@@ -95,6 +97,8 @@ def landmarks(schedule: AnySchedule, steps: int) -> Landmarks:
 
 def jumps(rates: NDArray[np.float64]) -> NDArray[np.integer[Any]]:
     """The steps whose rate is far from that of the step before, where the rates around change slowly."""
+    if not np.isfinite(rates).all():
+        return np.empty(0, int)
     changes = np.abs(np.diff(rates))
     around = np.zeros_like(changes)
     around[1:] = changes[:-1]
@@ -104,16 +108,21 @@ def jumps(rates: NDArray[np.float64]) -> NDArray[np.integer[Any]]:
 
 def sampled(call: str, schedule: AnySchedule, steps: int) -> NDArray[np.float64]:
     """The rate of each step of a run."""
-    if not isinstance(steps, int) or not 1 <= steps <= MOST:
+    checked = Whole(1).checked(steps, f"{call}(steps={steps!r})", "steps")
+    if checked > MOST:
         raise ValueError(
-            f"{call}(steps={steps!r}): steps must be a whole number in [1, {MOST}]; "
-            "look at the beginning of a longer run"
+            f"{call}(steps={steps}): steps must be a whole number in [1, {MOST}]; look at the beginning of a longer run"
         )
-    return known(schedule)(np.arange(steps))
+    return known(schedule)(np.arange(checked))
 
 
 def known(schedule: AnySchedule) -> Schedule | Driven:
     """A schedule of ours as it is; any other function of the step, or a number, as one of ours."""
     if isinstance(schedule, Schedule | Driven):
         return schedule
+    if not callable(schedule) and not isinstance(schedule, Real):
+        raise TypeError(
+            f"the schedule must be one, or a function of the step, or a number, got {schedule!r} of type "
+            f"{type(schedule).__name__}; make one, as in fastlr.schedules.Cosine(0.1, total=1000)"
+        )
     return Function(schedule) if callable(schedule) else Function(lambda step: schedule)

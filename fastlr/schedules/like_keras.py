@@ -1,7 +1,8 @@
 """Keras's names: `keras.optimizers.schedules.CosineDecay(0.1, 1000)` is `like_keras.CosineDecay(0.1, 1000)`.
 
 The arguments are Keras's, `name` too, so that a schedule's `get_config()` can be passed on.  Keras computes in
-float32; the rates are those of its formulas in float64.
+float32; the rates are those of its formulas in float64.  What makes no sense is an error, though Keras takes it: a
+decay_rate or a power of 0, an alpha or m_mul above 1, a t_mul below 1, parts of a step where steps are meant.
 """
 
 # ruff: noqa: N802  # Keras's names
@@ -15,14 +16,17 @@ from fastlr.schedules.cosine import Cosine, CosineRestarts
 from fastlr.schedules.decay import Exponential, InverseTime, Polynomial
 from fastlr.schedules.drops import Piecewise
 from fastlr.schedules.plateau import Plateau
+from fastlr.schedules.settings import naming
 from fastlr.schedules.warmup import Warmup
 
 
+@naming
 def decay(lr: float, decay: float) -> InverseTime:
     """Keras 2's `SGD(lr=lr, decay=decay)`: lr / (1 + decay step), counted in updates, not epochs."""
     return InverseTime(lr, decay)
 
 
+@naming
 def ExponentialDecay(
     initial_learning_rate: float,
     decay_steps: float,
@@ -35,6 +39,7 @@ def ExponentialDecay(
     return Exponential(initial_learning_rate, decay_rate, decay_steps, staircase, final)
 
 
+@naming
 def InverseTimeDecay(
     initial_learning_rate: float,
     decay_steps: float,
@@ -46,6 +51,7 @@ def InverseTimeDecay(
     return InverseTime(initial_learning_rate, decay_rate, decay_steps, staircase)
 
 
+@naming
 def PolynomialDecay(
     initial_learning_rate: float,
     decay_steps: int,
@@ -58,6 +64,7 @@ def PolynomialDecay(
     return Polynomial(initial_learning_rate, end_learning_rate, decay_steps, power, cycle)
 
 
+@naming
 def PiecewiseConstantDecay(boundaries: Sequence[int], values: Sequence[float], name: str | None = None) -> Piecewise:
     """Given rates, the old one up to and *including* the step of a boundary.
 
@@ -69,6 +76,7 @@ def PiecewiseConstantDecay(boundaries: Sequence[int], values: Sequence[float], n
     return Piecewise(tuple(values), tuple(boundary + 1 for boundary in boundaries))
 
 
+@naming
 def CosineDecay(
     initial_learning_rate: float,
     decay_steps: int,
@@ -84,6 +92,7 @@ def CosineDecay(
     return Warmup(after, warmup_steps, initial_learning_rate, from_zero=True)
 
 
+@naming
 def CosineDecayRestarts(
     initial_learning_rate: float,
     first_decay_steps: int,
@@ -100,6 +109,7 @@ def CosineDecayRestarts(
     return CosineRestarts(initial_learning_rate, first_decay_steps, alpha * initial_learning_rate, t_mul, m_mul)
 
 
+@naming
 def ReduceLROnPlateau(
     lr: float,
     factor: float = 0.1,

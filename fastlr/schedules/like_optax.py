@@ -2,7 +2,8 @@
 
 The arguments are optax's, and so is what they mean at the edges: a transition of no steps stays at its first value,
 `decay_steps` includes the warm-up, one-cycle's boundaries are cut to whole steps.  optax computes in float32 unless
-jax is told otherwise; the rates are those of its formulas in float64.
+jax is told otherwise; the rates are those of its formulas in float64.  What makes no sense is an error, though optax
+takes it: a cosine that ends above its peak, a power of 0, boundaries that do not increase.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +19,17 @@ from fastlr.schedules.cycle import Interpolated
 from fastlr.schedules.decay import Exponential, Polynomial
 from fastlr.schedules.drops import Piecewise
 from fastlr.schedules.plateau import Plateau
+from fastlr.schedules.settings import naming
 from fastlr.schedules.warmup import Warmup
 
 
+@naming
 def constant_schedule(value: float) -> Constant:
     """The same value at every step."""
     return Constant(value)
 
 
+@naming
 def polynomial_schedule(
     init_value: float, end_value: float, power: float, transition_steps: int, transition_begin: int = 0
 ) -> Schedule:
@@ -45,11 +49,13 @@ def _begun(init_value: float, schedule: Schedule, begin: int) -> Schedule:
     return Constant(init_value).then(schedule, at=begin) if begin > 0 else schedule
 
 
+@naming
 def linear_schedule(init_value: float, end_value: float, transition_steps: int, transition_begin: int = 0) -> Schedule:
     """As polynomial_schedule with power 1."""
     return polynomial_schedule(init_value, end_value, 1.0, transition_steps, transition_begin)
 
 
+@naming
 def piecewise_constant_schedule(
     init_value: float, boundaries_and_scales: Mapping[int, float] | None = None
 ) -> Piecewise:
@@ -64,6 +70,7 @@ def _scaled(init_value: float, scales: Mapping[int, float] | None) -> tuple[tupl
     return steps, tuple(accumulate(((scales or {})[step] for step in steps), mul, initial=init_value))
 
 
+@naming
 def piecewise_interpolate_schedule(
     interpolate_type: Literal["linear", "cosine"],
     init_value: float,
@@ -75,6 +82,7 @@ def piecewise_interpolate_schedule(
     return Interpolated(tuple(points.values()), tuple(points), interpolate_type)
 
 
+@naming
 def exponential_decay(
     init_value: float,
     transition_steps: int,
@@ -86,15 +94,22 @@ def exponential_decay(
     """Times decay_rate every transition_steps, beginning at step transition_begin, as far as end_value."""
     if transition_steps <= 0 or decay_rate == 0:
         return Constant(init_value)
-    end = float_info.max if end_value is None and decay_rate > 1.0 else end_value
-    return _begun(init_value, Exponential(init_value, decay_rate, transition_steps, staircase, end), transition_begin)
+    final = float_info.max if decay_rate > 1.0 else None
+    decay = Exponential(init_value, decay_rate, transition_steps, staircase, final)
+    schedule = _begun(init_value, decay, transition_begin)
+    if end_value is None:
+        return schedule
+    # optax clips every step, the first as well, and from above where decay_rate is 1
+    return schedule.clamp(low=end_value) if decay_rate < 1.0 else schedule.clamp(high=end_value)
 
 
+@naming
 def cosine_decay_schedule(init_value: float, decay_steps: int, alpha: float = 0.0, exponent: float = 1.0) -> Cosine:
     """To alpha times init_value in decay_steps."""
     return Cosine(init_value, decay_steps, alpha * init_value, power=exponent)
 
 
+@naming
 def linear_onecycle_schedule(
     transition_steps: int,
     peak_value: float,
@@ -112,6 +127,7 @@ def linear_onecycle_schedule(
     return piecewise_interpolate_schedule("linear", peak_value / div_factor, boundaries)
 
 
+@naming
 def cosine_onecycle_schedule(
     transition_steps: int,
     peak_value: float,
@@ -127,11 +143,13 @@ def cosine_onecycle_schedule(
     return piecewise_interpolate_schedule("cosine", peak_value / div_factor, boundaries)
 
 
+@naming
 def warmup_constant_schedule(init_value: float, peak_value: float, warmup_steps: int) -> Schedule:
     """From init_value to peak_value in warmup_steps; at init_value for ever if there are none."""
     return linear_schedule(init_value, peak_value, warmup_steps)
 
 
+@naming
 def warmup_cosine_decay_schedule(
     init_value: float,
     peak_value: float,
@@ -145,6 +163,7 @@ def warmup_cosine_decay_schedule(
     return Warmup(after, warmup_steps, init_value, from_zero=True)
 
 
+@naming
 def warmup_exponential_decay_schedule(
     init_value: float,
     peak_value: float,
@@ -154,12 +173,13 @@ def warmup_exponential_decay_schedule(
     transition_begin: int = 0,
     staircase: bool = False,
     end_value: float | None = None,
-) -> Warmup:
+) -> Sequential:
     """From init_value to peak_value in warmup_steps, and on as exponential_decay."""
     after = exponential_decay(peak_value, transition_steps, decay_rate, transition_begin, staircase, end_value)
-    return Warmup(after, warmup_steps, init_value, from_zero=True)
+    return linear_schedule(init_value, peak_value, warmup_steps).then(after, at=warmup_steps)  # `after` may be clipped
 
 
+@naming
 def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Sequential:
     """One warmup_cosine_decay_schedule after another, each for its decay_steps."""
     arguments = list(cosine_kwargs)
@@ -167,11 +187,13 @@ def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Sequential:
     return join_schedules([warmup_cosine_decay_schedule(**each) for each in arguments], ends[:-1])
 
 
+@naming
 def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Sequential:
     """One after another, each from its own step 0."""
     return Sequential(tuple(schedules), tuple(boundaries))
 
 
+@naming
 def reduce_on_plateau(
     lr: float,
     factor: float = 0.1,

@@ -2,7 +2,8 @@
 
 The rate stands where torch has the optimizer, but in CyclicLR and OneCycleLR, which name theirs.  There is no
 `last_epoch`: a schedule can be asked for any step.  The rates are torch's to 1e-12; torch multiplies the last rate, so
-its rounding errors grow.  Where torch moves the momentum as well, `OneCycleMomentum` and `CyclicMomentum` take the
+its rounding errors grow.  What makes no sense is an error, though torch takes it: a gamma of 0, an eta_min above lr.
+Where torch moves the momentum as well, `OneCycleMomentum` and `CyclicMomentum` take the
 same arguments and return the momentum's schedule.
 """
 
@@ -20,6 +21,7 @@ from fastlr.schedules.cosine import Cosine, CosineRestarts
 from fastlr.schedules.decay import Exponential, Linear, Polynomial
 from fastlr.schedules.drops import MultiStep, Piecewise, StepDrop
 from fastlr.schedules.plateau import Plateau
+from fastlr.schedules.settings import naming
 from fastlr.schedules.torch_cycles import CyclicLR as CyclicLR
 from fastlr.schedules.torch_cycles import CyclicMomentum as CyclicMomentum
 from fastlr.schedules.torch_cycles import OneCycleLR as OneCycleLR
@@ -29,16 +31,23 @@ LONGEST = 10_000_000
 """The last step of MultiplicativeLR, which has no formula: it keeps the rate of every step up to the one asked for."""
 
 
-def ConstantLR(lr: float, factor: float = 1.0 / 3, total_iters: int = 5) -> Piecewise:
-    """Lr * factor before step `total_iters`, lr from it on."""
+@naming
+def ConstantLR(lr: float, factor: float = 1.0 / 3, total_iters: int = 5) -> Schedule:
+    """Lr * factor before step `total_iters`, lr from it on; lr * factor for ever if there are none, as in torch."""
+    if total_iters == 0:
+        return Constant(lr * factor)
     return Piecewise((lr * factor, lr), (total_iters,))
 
 
-def LinearLR(lr: float, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5) -> Linear:
-    """From lr * start_factor to lr * end_factor at step `total_iters`."""
+@naming
+def LinearLR(lr: float, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5) -> Schedule:
+    """From lr * start_factor to lr * end_factor at step `total_iters`; if that is 0, it stays, as in torch."""
+    if total_iters == 0:
+        return Constant(lr * start_factor)
     return Linear(lr * start_factor, lr * end_factor, total_iters)
 
 
+@naming
 def StepLR(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
     """Times gamma every `step_size` steps."""
     if gamma > 1.0:
@@ -46,6 +55,7 @@ def StepLR(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
     return StepDrop(lr, step_size, gamma)
 
 
+@naming
 def MultiStepLR(lr: float, milestones: Sequence[int], gamma: float = 0.1) -> Schedule:
     """Times gamma at each milestone, as often as it is there; in any order.
 
@@ -60,31 +70,39 @@ def MultiStepLR(lr: float, milestones: Sequence[int], gamma: float = 0.1) -> Sch
     return Piecewise((lr, *(lr * gamma ** bisect_right(ordered, step) for step in steps)), tuple(steps))
 
 
+@naming
 def ExponentialLR(lr: float, gamma: float) -> Exponential:
     """Times gamma every step."""
     return Exponential(lr, gamma, final=float_info.max if gamma > 1.0 else None)
 
 
-def PolynomialLR(lr: float, total_iters: int = 5, power: float = 1.0) -> Polynomial:
-    """From lr to 0 at step `total_iters`."""
+@naming
+def PolynomialLR(lr: float, total_iters: int = 5, power: float = 1.0) -> Schedule:
+    """From lr to 0 at step `total_iters`; if that is 0, it stays lr, as in torch."""
+    if total_iters == 0:
+        return Constant(lr)
     return Polynomial(lr, 0.0, total_iters, power)
 
 
+@naming
 def CosineAnnealingLR(lr: float, T_max: int, eta_min: float = 0.0) -> Cosine:
     """From lr to eta_min at step `T_max`, and up again after it."""
     return Cosine(lr, T_max, eta_min, after="rise")
 
 
+@naming
 def CosineAnnealingWarmRestarts(lr: float, T_0: int, T_mult: int = 1, eta_min: float = 0.0) -> CosineRestarts:
     """From lr towards eta_min in T_0 steps, then in T_0 * T_mult, and so on."""
     return CosineRestarts(lr, T_0, eta_min, period_factor=T_mult)
 
 
+@naming
 def LambdaLR(lr: float, lr_lambda: Callable[[int], float]) -> Product:
     """Lr times a function of the step."""
     return Function(lr_lambda) * lr
 
 
+@naming
 def MultiplicativeLR(lr: float, lr_lambda: Callable[[int], float]) -> Function:
     """Lr times the product of lr_lambda(1), ..., lr_lambda(step), each of which is called once and remembered.
 
@@ -115,6 +133,7 @@ class _Running:
         return self.known[step]
 
 
+@naming
 def SequentialLR(schedulers: Sequence[Schedule], milestones: Sequence[int]) -> Sequential:
     """One after another, each from its own step 0, as torch does it.
 
@@ -123,10 +142,11 @@ def SequentialLR(schedulers: Sequence[Schedule], milestones: Sequence[int]) -> S
     return Sequential(tuple(schedulers), tuple(milestones))
 
 
-MULTIPLYING = (Piecewise, StepDrop, MultiStep, Exponential, Linear, Polynomial, Cosine)
+MULTIPLYING = (Constant, Piecewise, StepDrop, MultiStep, Exponential, Linear, Polynomial, Cosine)
 """What torch's schedulers that multiply the last rate have become."""
 
 
+@naming
 def ChainedScheduler(schedulers: Sequence[Schedule], lr: float) -> Product:
     """The rate lr times the factor of each scheduler, all of which were made with that lr.
 
@@ -154,6 +174,7 @@ def ChainedScheduler(schedulers: Sequence[Schedule], lr: float) -> Product:
     return Product((*schedulers, Constant(lr ** (1 - len(schedulers)))))
 
 
+@naming
 def ReduceLROnPlateau(
     lr: float,
     mode: Literal["min", "max"] = "min",

@@ -15,12 +15,15 @@ from fastlr.schedules.base import Schedule, part
 from fastlr.schedules.compose import Function, Sequential
 from fastlr.schedules.cosine import Cosine, CosineRestarts
 from fastlr.schedules.driven import Driven
+from fastlr.schedules.drops import MultiStep, Piecewise
 from fastlr.schedules.landmarks import JUMP, AnySchedule, jumps, known, sampled
 
 NOTHING = 0.01
-"""A rate under this share of the peak trains next to nothing ..."""
+"""A rate under this share of the peak trains next to nothing; so does a difference of it ..."""
 WASTED = 0.5
 """... and more than this share of the run at such rates is too much."""
+SHOWN = 3
+"""How many milestones a remark names."""
 UNFINISHED = 0.1
 """How far above its final rate, as a share of the way down, the last cycle of restarts may end."""
 
@@ -48,9 +51,9 @@ def check(schedule: AnySchedule, steps: int) -> tuple[Remark, ...]:
     """What is probably wrong with a schedule for a run of so many steps.
 
     Negative or non-finite rates; a decay to under 1 % of the peak with more than half of the run left; a warm-up that
-    is longer than the run; a run that ends before the schedule, or in the middle of a cycle; a cosine that climbs
-    again; parts that do not meet; a rate above the first one where nothing was meant to rise.  Where a remark is about
-    a part, its steps are counted from where that part begins.
+    is longer than the run; a run that ends before the schedule, before a milestone, or in the middle of a cycle; a
+    cosine that climbs again; parts that do not meet; a rate above the first one where nothing was meant to rise.  Where
+    a remark is about a part, its steps are counted from where that part begins.
 
     Parameters
     ----------
@@ -122,12 +125,27 @@ def _warmup(node: Schedule, steps: int) -> Iterator[Remark]:
 
 def _cut(node: Schedule, steps: int) -> Iterator[Remark]:
     total = getattr(node, "total", None)
-    if total is not None and total > steps:
+    if total is None or total <= steps:
+        return
+    end, meant = node(steps - 1), node(total)
+    if abs(end - meant) > NOTHING * max(node(0), end, getattr(node, "peak", 0.0)):
         yield Remark(
             "cut off",
             f"{type(node).__name__} takes {total:,} steps and gets {steps:,}: it ends at "
-            f"{node(steps - 1):.3g} rather than {node(total):.3g}; set total={steps}",
+            f"{end:.3g} rather than {meant:.3g}; set total={steps}",
         )
+
+
+def _unreached(node: Schedule, steps: int) -> Iterator[Remark]:
+    if not isinstance(node, MultiStep | Piecewise | Sequential) or not node.milestones or node.milestones[-1] <= steps:
+        return
+    missed = [f"{milestone:,}" for milestone in node.milestones if milestone > steps]
+    more = f" and {len(missed) - SHOWN:,} more" if len(missed) > SHOWN else ""
+    yield Remark(
+        "unreached",
+        f"{type(node).__name__} gets {steps:,} steps and never comes to milestone {', '.join(missed[:SHOWN])}{more}: "
+        "make the run longer, or leave out what is after its end",
+    )
 
 
 def _climbing(node: Schedule, steps: int) -> Iterator[Remark]:
@@ -169,7 +187,14 @@ def _gaps(node: Schedule, steps: int) -> Iterator[Remark]:
             )
 
 
-LOOKS: tuple[Callable[[Schedule, int], Iterator[Remark]], ...] = (_warmup, _cut, _climbing, _unfinished, _gaps)
+LOOKS: tuple[Callable[[Schedule, int], Iterator[Remark]], ...] = (
+    _warmup,
+    _cut,
+    _unreached,
+    _climbing,
+    _unfinished,
+    _gaps,
+)
 """What is asked of every schedule inside, with the number of its own steps."""
 
 

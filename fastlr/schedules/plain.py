@@ -14,7 +14,8 @@ def to_dict(schedule: Schedule) -> dict[str, Any]:
     """What `Schedule.to_dict` returns."""
     family = type(schedule)
     if families()[family.__name__] is not family:
-        raise TypeError(f"{family.__name__}.to_dict(): there are two families of that name; rename one")
+        name = family.__name__
+        raise TypeError(f"{name}.to_dict(): from_dict would make another family of that name; rename this one")
     return {
         KEY: family.__name__,
         **{name: kind.to_json(getattr(schedule, name)) for name, kind in kinds(family).items()},
@@ -22,8 +23,10 @@ def to_dict(schedule: Schedule) -> dict[str, Any]:
 
 
 def families() -> dict[str, type[Schedule]]:
-    """Every family by name, those that users defined as well."""
-    return {family.__name__: family for family in _below(Schedule)}
+    """Every family by name, those that users defined as well; fastlr's own where a user's has the same."""
+    from fastlr.schedules import FAMILIES  # not before all of them are there
+
+    return {family.__name__: family for family in (*_below(Schedule), *FAMILIES)}
 
 
 def _below(family: Any) -> Iterator[type[Schedule]]:

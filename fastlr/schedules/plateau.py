@@ -34,7 +34,9 @@ class Plateau(Driven):
     mode : {"min", "max"}
         Whether the metric is to go down or up.
     rtol, atol : float
-        An improvement is metric < best (1 - rtol) - atol, or metric > best (1 + rtol) + atol.
+        An improvement is metric < best (1 - rtol) - atol, or metric > best (1 + rtol) + atol.  For a metric that may be
+        negative, as a log-likelihood, set rtol=0 and atol: below 0 this asks for less than the best, as in torch and
+        optax, so that a standstill passes for an improvement.
     cooldown : int
         Evaluations after a change, see above.
     average : int

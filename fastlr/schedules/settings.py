@@ -7,13 +7,13 @@
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, wraps
 from itertools import pairwise
 from numbers import Real
 from types import NoneType
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, ParamSpec, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 LARGEST = 2**53
 """The most steps: whole numbers up to it are floats as well."""
@@ -199,6 +199,7 @@ Share: TypeAlias = Annotated[float, Number(high=1.0)]
 Positive: TypeAlias = Annotated[float, Number(above=True)]
 Period: TypeAlias = Annotated[float, Number(low=1e-9)]
 Divisor: TypeAlias = Annotated[float, Number(low=1.0)]
+Factor: TypeAlias = Annotated[float, Number(low=1.0, high=1e6)]
 Decay: TypeAlias = Annotated[float, Number(high=1.0, above=True)]
 Count: TypeAlias = Annotated[int, Whole()]
 Length: TypeAlias = Annotated[int, Whole(1)]
@@ -237,9 +238,28 @@ def check_fields(value: Any) -> None:
         object.__setattr__(value, name, kind.checked(given, call, name))
 
 
-def closest(word: str, known: Iterable[str]) -> str:
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def naming(make: Callable[P, R]) -> Callable[P, R]:
+    """A function with another library's name and arguments: its errors begin with that name, which the user wrote."""
+
+    @wraps(make)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return make(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            if str(error).startswith(make.__name__):
+                raise
+            raise type(error)(f"{make.__name__}: {error}") from error
+
+    return called
+
+
+def closest(word: object, known: Iterable[str]) -> str:
     """`, did you mean ...?` where one of the known words is close, or nothing."""
     from difflib import get_close_matches  # imported for an error only
 
-    found = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    found = get_close_matches(str(word), list(known), n=1, cutoff=0.6)
     return f", did you mean {found[0]!r}?" if found else ","

@@ -9,11 +9,13 @@ from typing import Literal, TypeAlias
 from fastlr.schedules.base import Schedule
 from fastlr.schedules.compose import Function, Mirror
 from fastlr.schedules.cycle import Cyclic, Interpolated
+from fastlr.schedules.settings import naming
 
 Curve: TypeAlias = Literal["cos", "linear"]
 Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
 
 
+@naming
 def CyclicLR(
     base_lr: float,
     max_lr: float,
@@ -31,6 +33,7 @@ def CyclicLR(
     return _cycles(max_lr, base_lr, step_size_up, step_size_down, mode, gamma, scale_fn, scale_mode)
 
 
+@naming
 def CyclicMomentum(
     base_lr: float,
     max_lr: float,
@@ -80,6 +83,7 @@ class _Scaled:
         return self.low + self.triangles(step) * self.scale(cycle if self.of_cycle else step)
 
 
+@naming
 def OneCycleLR(
     max_lr: float,
     total_steps: int | None = None,
@@ -103,6 +107,7 @@ def OneCycleLR(
     return _one_cycle(values, total_steps, epochs, steps_per_epoch, pct_start, anneal_strategy, three_phase)
 
 
+@naming
 def OneCycleMomentum(
     max_lr: float,
     total_steps: int | None = None,

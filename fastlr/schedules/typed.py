@@ -63,9 +63,10 @@ def typed(text: str, *, lr: float, steps: int, warmup: int = 0) -> Schedule:
     >>> typed("wsd:decay=200,shape=1-sqrt", lr=0.1, steps=1000, warmup=50)
     WSD(peak=0.1, total=1000, warmup=50, decay=200, shape='1-sqrt', final=0.0)
     """
-    name, _, rest = text.partition(":")
+    word, _, rest = text.partition(":")
+    name = word.lower().replace("_", "-")
     if name not in KNOWN:
-        raise ValueError(f"schedule {name!r}: unknown{closest(name, KNOWN)} there are {', '.join(KNOWN)}")
+        raise ValueError(f"schedule {word!r}: unknown{closest(name, KNOWN)} there are {', '.join(KNOWN)}")
     family = KNOWN[name]
     given = _split(text, rest)
     rise = "0" if issubclass(family, RISING) else str(warmup)
@@ -86,8 +87,11 @@ def _split(text: str, rest: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")
+        key = key.replace("-", "_")
+        if equals and key in found:
+            raise ValueError(f"schedule {text!r}: {key} must be given once, got it twice")
         if equals:
-            found[key.replace("-", "_")] = value
+            found[key] = value
         elif found:
             found[list(found)[-1]] += f",{part}"
         else:
@@ -106,13 +110,14 @@ def _parsed(text: str, family: type[Schedule], key: str, value: str) -> Any:
 
 
 def described() -> str:
-    """The families and their fields, a paragraph each: LR and STEPS are the run's, `...` is needed."""
+    """The families, their fields and the first line on each: LR and STEPS are the run's, `...` is needed."""
     return "\n".join(_paragraph(name, family) for name, family in KNOWN.items())
 
 
 def _paragraph(name: str, family: type[Schedule]) -> str:
     told = ", ".join(_field(field, kinds(family)[field.name]) for field in fields(family))
-    return textwrap.fill(f"{name}: {told}", 110, initial_indent="  ", subsequent_indent="      ")
+    lines = (f"  {name}: {told}", "      " + (family.__doc__ or "").partition("\n")[0])  # no docstrings with -OO
+    return "\n".join(textwrap.fill(line, 118, subsequent_indent="      ") for line in lines if line.strip())
 
 
 def _field(field: Field[Any], kind: Kind) -> str:

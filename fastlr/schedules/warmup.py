@@ -12,7 +12,7 @@ from typing import Literal
 
 from fastlr.schedules.base import Schedule, Scheduled, part
 from fastlr.schedules.cosine import check_final, half_wave
-from fastlr.schedules.settings import Count, Length, Rate
+from fastlr.schedules.settings import Count, Length, Number, Rate, Whole
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class WSD(Schedule):
         Parameters
         ----------
         step : int
-            The first step of the decay.
+            The first step of the decay; at least `warmup`, and where a `total` is set not after its decay has begun.
         decay : int, optional
             Its length, if it is to be another.
 
@@ -151,7 +151,16 @@ class WSD(Schedule):
         WSD
             Equal to this one before that step.
         """
-        length = self.decay if decay is None else decay
+        call = f"WSD.decay_now({step!r})"
+        step = Whole().checked(step, call, "step")
+        length = self.decay if decay is None else Whole().checked(decay, call, "decay")
+        if step < self.warmup:
+            raise ValueError(f"{call}: step must be at least {self.warmup}, where the warm-up ends, got {step}")
+        if self.total is not None and step > self.total - self.decay:
+            raise ValueError(
+                f"{call}: step must be at most {self.total - self.decay}, where the decay to total={self.total} begins "
+                f"by itself, got {step}"
+            )
         return replace(self, total=step + length, decay=length)
 
     def _at(self, t: int) -> float:
@@ -205,9 +214,11 @@ class Noam(Schedule):
         >>> fastlr.schedules.Noam.of_model(512, warmup=4000).peak
         0.0006987712429686843
         """
-        if min(d_model, warmup) < 1:
-            raise ValueError(f"Noam.of_model({d_model}, {warmup}): d_model and warmup must be at least 1")
-        return cls(scale / math.sqrt(d_model * warmup), warmup)
+        call = f"Noam.of_model({d_model!r}, {warmup!r})"
+        width, steps = (
+            Whole(1).checked(given, call, name) for given, name in ((d_model, "d_model"), (warmup, "warmup"))
+        )
+        return cls(Number().checked(scale, call, "scale") / math.sqrt(width * steps), steps)
 
     def _at(self, t: int) -> float:
         n = t + 1

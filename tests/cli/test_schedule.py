@@ -106,6 +106,14 @@ def test_every_family_and_every_field(name, capsys):
     assert only(capsys, f"{name}:" + ",".join(f"{key}={value}" for key, value in words.items())) == schedule
 
 
+def test_what_json_cannot_hold(capsys, tmp_path):
+    huge = schedules.Constant(1e308)
+    (tmp_path / "huge.json").write_text(json.dumps((huge * huge).to_dict()))
+    (entry,) = shown(capsys, "huge.json")["schedules"]
+    assert entry["landmarks"]["peak"] is None
+    assert [remark["code"] for remark in entry["remarks"]] == ["not finite"]
+
+
 def test_help_lists_every_family_and_field(capsys):
     with pytest.raises(SystemExit):
         main(["schedule", "--help"])
@@ -113,7 +121,8 @@ def test_help_lists_every_family_and_field(capsys):
     for name, family in KNOWN.items():
         (told,) = re.findall(rf"^  {name}: ((?:.|\n      )*)", out, flags=re.MULTILINE)
         assert re.findall(r"(\w+)=", told) == list(kinds(family))
-    assert "cosine: peak=LR, total=STEPS, final=0.0, after=hold|rise, power=1.0\n" in out
+    formula = "Cosine decay: final + (peak - final) ((1 + cos(pi t / total)) / 2)^power."
+    assert f"  cosine: peak=LR, total=STEPS, final=0.0, after=hold|rise, power=1.0\n      {formula}\n" in out
 
 
 def test_families_that_hold_others_are_left_to_files():
@@ -133,6 +142,7 @@ def test_families_that_hold_others_are_left_to_files():
         (["one-cycle:warmup=50"], schedules.Warmup(schedules.OneCycle(0.1, 950), 50)),
         (["noam", "--warmup", "100"], schedules.Noam(0.1, 100)),
         (["cosine:total=1e2", "--lr", "1e-3"], schedules.Cosine(0.001, 100)),
+        (["Cosine_Restarts:period=100"], schedules.CosineRestarts(0.1, 100)),
         (["cosine:peak=0.5"], schedules.Cosine(0.5, 1000)),
         (["exponential:gamma=0.5,staircase=yes"], schedules.Exponential(0.1, 0.5, staircase=True)),
         (["cosine-restarts:period=100,period-factor=2"], schedules.CosineRestarts(0.1, 100, period_factor=2.0)),
@@ -164,6 +174,8 @@ def test_a_file(capsys, tmp_path):
         (["cosine:after=up"], "Cosine(after='up'): after must be one of 'hold', 'rise', got 'up'"),
         (["cosine", "--lr", "-1"], "Cosine(peak=-1.0): peak must be a number in [0, inf), got -1.0"),
         (["wsd:decay=2000"], "WSD(total=1000): total must be at least warmup + decay, got 0 + 2000; shorten"),
+        (["cosine:total=5,total=10"], "schedule 'cosine:total=5,total=10': total must be given once, got it twice"),
+        (["plateau"], "schedule 'plateau': unknown, there are constant, cosine, "),  # nothing is like it
         (["cosine", "cosine"], "schedule 'cosine': must be given once, got it twice"),
         (
             ["cosine", "--steps", "100000000"],

@@ -141,8 +141,12 @@ DOCUMENTED: dict[Any, list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, 
     ],
     like_optax.exponential_decay: [
         (optax_exponential, (LR, 100, 0.5), options)
-        for options in ({}, {"transition_begin": 50}, {"staircase": True}, {"end_value": 0.1})
+        for options in (
+            *({}, {"transition_begin": 50}, {"staircase": True}, {"end_value": 0.1}),
+            {"end_value": 0.5, "transition_begin": 50},  # above init_value, and clipped to from step 0 on
+        )
     ]
+    + [(optax_exponential, (LR, 100, 1.0), {"end_value": 0.1})]  # from above, as the rate is not below 1
     + [(optax_exponential, (0.01, 100, 1.5), {"end_value": LR}), (optax_exponential, (0.01, 100, 1.5), {})],
     like_optax.cosine_decay_schedule: [(optax_cosine, args, {}) for args in ((LR, 300), (LR, 300, 0.1, 2.0))],
     like_optax.linear_onecycle_schedule: [
@@ -161,8 +165,9 @@ DOCUMENTED: dict[Any, list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, 
                 a, b, w, lambda t: optax_exponential(b, n, rate, begin, staircase, end_value, t)
             ),
             (0.01, LR, 50, 100, 0.5, 30, True),
-            {"end_value": 0.1},
+            {"end_value": end_value},
         )
+        for end_value in (0.1, 0.4)
     ],
 }
 ROWS = [

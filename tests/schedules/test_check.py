@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastlr import schedules as s
-from fastlr.schedules import landmarks, lint
+from fastlr.schedules import lint
 
 COSINE = s.Cosine(0.1, 900)
 
@@ -38,6 +38,22 @@ WRONG = [
         s.OneCycle(0.1, 1000).per_epoch(10),
         1000,
         ["OneCycle takes 1,000 steps and gets 100: it ends at 0.0276 rather than 4e-07; set total=100"],
+    ),
+    (
+        s.MultiStep(0.1, [300, 600, 30_000]),
+        1000,
+        [
+            "MultiStep gets 1,000 steps and never comes to milestone 30,000: "
+            "make the run longer, or leave out what is after its end"
+        ],
+    ),
+    (
+        s.Warmup(s.Piecewise([0.1] * 6, [10, 951, 2000, 3000, 4000]), 50),
+        1000,
+        [
+            "Piecewise gets 950 steps and never comes to milestone 951, 2,000, 3,000 and 1 more: "
+            "make the run longer, or leave out what is after its end"
+        ],
     ),
     (
         s.Cosine(0.1, 500, after="rise"),
@@ -84,7 +100,7 @@ def test_says(schedule, steps, said):
 def test_every_code_is_said():
     codes = {remark.code for schedule, steps, _ in WRONG for remark in s.check(schedule, steps)}
     assert codes == {
-        *("early end", "long warm-up", "cut off", "climbs again", "unfinished cycle", "gap", "jump"),
+        *("early end", "long warm-up", "cut off", "unreached", "climbs again", "unfinished cycle", "gap", "jump"),
         *("above the first", "negative", "not finite"),
     }
 
@@ -97,6 +113,9 @@ def test_every_code_is_said():
         s.Warmup(COSINE, 100),
         s.Cosine(0.1, 1000, after="rise"),
         s.Cosine(0.1, 999, after="rise"),
+        s.Cosine(0.1, 1001),  # ends at a millionth of the peak
+        s.Linear(0.1, 0.1, 2000),
+        s.MultiStep(0.1, [500, 1000]),
         s.StepDrop(0.1, 300),
         s.MultiStep(0.1, [500, 750]),
         s.Piecewise([0.01, 0.1, 0.001], [10, 900]),
@@ -135,7 +154,17 @@ def test_the_thresholds_are_what_they_are_called():
     assert s.check(barely, run) == ()  # exactly half of the run
     assert [remark.code for remark in s.check(s.Piecewise(barely.values, [run // 2 - 1]), run)] == ["early end"]
     assert s.check(s.Piecewise([0.1, 0.001], [1]), run) == ()  # not under 1 %
-    assert (lint.NOTHING, lint.WASTED, landmarks.__module__) == (0.01, 0.5, "fastlr.schedules.landmarks")
+    # what is left of a line when it is cut
+    assert s.check(s.Linear(1.0, 0.0, run + 9), run) == ()
+    assert [remark.code for remark in s.check(s.Linear(1.0, 0.0, run + 11), run)] == ["cut off"]
+    assert (lint.NOTHING, lint.WASTED) == (0.01, 0.5)
+
+
+def test_a_cycle_is_as_good_as_finished_a_tenth_above_its_minimum():
+    restarts = s.CosineRestarts(0.1, 100, 0.01)
+    height = [(restarts(steps - 1) - 0.01) / 0.09 for steps in (80, 82)]
+    assert height[0] > 0.1 > height[1]
+    assert [[remark.code for remark in s.check(restarts, steps)] for steps in (80, 82)] == [["unfinished cycle"], []]
 
 
 def test_landmarks():
@@ -153,6 +182,9 @@ def test_landmarks():
         "low_share": 0.0,
         "jumps": (1,),  # a warm-up of two steps is one
     }
+    assert s.landmarks(0.5, np.int64(1)) == s.landmarks(0.5, 1)
+    assert type(s.landmarks(0.5, np.int64(1)).steps) is int
+    assert s.landmarks(s.Constant(1e308) * 1e308, 3).jumps == ()
     assert s.landmarks(0.5, 1) == s.Landmarks(1, 0.5, 0.5, 0, 0.5, 0.5, 0.5, 0.5, 0.0, ())
     assert s.landmarks(s.Piecewise([1.0, 0.1, 0.0999], [50, 150]), 200).low_share == 0.25
 
@@ -164,6 +196,11 @@ def test_landmarks():
         (s.Piecewise([0.1, 0.2, 0.1], [10, 11]), ()),  # a peak of one step is as steep on either side
         (s.Piecewise([0.1, 0.2, 0.1], [10, 12]), (10, 12)),
         (s.CosineRestarts(0.1, 250), (250, 500, 750)),
+        (s.Piecewise([1.0, 0.89], [50]), (50,)),
+        (s.Piecewise([1.0, 0.91], [50]), ()),  # under a tenth of the peak
+        (s.Interpolated([1.0, 0.8, 0.64, 0.44], [0, 10, 11, 21]), (11,)),  # 8 times as steep as what is around it
+        (s.Interpolated([1.0, 0.8, 0.69, 0.49], [0, 10, 11, 21]), (11,)),  # 5.5 times
+        (s.Interpolated([1.0, 0.7, 0.56, 0.26], [0, 10, 11, 21]), ()),  # 4.7 times
         (s.Cosine(0.1, 5), ()),
         (s.Cosine(0.1, 1000), ()),
         (s.Warmup(0.1, 10), ()),

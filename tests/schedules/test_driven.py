@@ -94,6 +94,24 @@ def test_a_real_plateau_is_found(judge):
     assert 10 < found[0] < 40
 
 
+def test_a_trend_is_not_judged_before_the_window_is_full():
+    plateau = Plateau(1.0, patience=0, judge="trend", window=9)
+    assert cuts(plateau, [1.0] * 10) == [8, 9]
+    assert cuts(Plateau(1.0, patience=0, judge="trend", window=9), [1.0, math.nan]) == [1]  # which is bad at once
+
+
+def test_changes_of_so_much_or_less_are_left_out():
+    assert cuts(Plateau(1.0, factor=0.5, patience=0, min_change=0.5), [1.0] * 3) == []
+    assert cuts(Plateau(1.0, factor=0.5, patience=0, min_change=0.49), [1.0] * 4) == [1]
+
+
+def test_below_zero_an_absolute_threshold_is_needed():
+    """As the docstring says: a share of a negative best asks for less than it, in torch and optax too."""
+    standstill = [-10.0] * 5
+    assert cuts(Plateau(1.0, patience=2), standstill) == []
+    assert cuts(Plateau(1.0, patience=2, rtol=0.0, atol=1e-4), standstill) == [3]
+
+
 def test_a_trend_may_be_wanted_upwards():
     metrics = [-metric for metric in descent(spike_at=5, spike=1.0)]
     assert cuts(Plateau(1.0, patience=10, judge="trend", mode="max"), metrics) == []
@@ -232,9 +250,10 @@ def test_loading_says_what_is_wrong_and_changes_nothing(state, error, message):
     assert plateau.state is before
 
 
-def test_what_is_no_metric_changes_nothing():
+@pytest.mark.parametrize("metric", ["low", None, 1j, [1.0], 10**400])
+def test_what_is_no_metric_changes_nothing(metric):
     plateau = Plateau(0.5)
     before = plateau.state
-    with pytest.raises((TypeError, ValueError)):
-        plateau.observe("low")
+    with pytest.raises(TypeError, match=r"^Plateau\.observe\(.*\): metric must be a number, got type "):
+        plateau.observe(metric)
     assert plateau.state is before

@@ -28,6 +28,7 @@ VALUES = [
     (s.Exponential(1.0, 0.5, final=0.3), {0: 1, 1: 0.5, 2: 0.3, LATE: 0.3}),
     (s.Exponential(1.0, 2.0, final=3.0), {0: 1, 1: 2, 2: 3, LATE: 3}),
     (s.Exponential(0.0, 2.0, final=3.0), {0: 0, LATE: 0}),
+    (s.Exponential(1.0, 1.0, final=0.3), {0: 1, LATE: 1}),  # a floor
     (s.Linear(1.0, 0.2, 4), {0: 1, 1: 0.8, 4: 0.2, 5: 0.2, LATE: 0.2}),
     (s.Linear(0.2, 1.0, 4), {0: 0.2, 1: 0.4, 4: 1.0, LATE: 1.0}),
     (s.Polynomial(1.0, 0.2, 4, power=2.0), {0: 1, 2: 0.4, 4: 0.2, 5: 0.2, LATE: 0.2}),
@@ -134,6 +135,8 @@ def test_inverse_sqrt_after_a_warm_up_is_hugging_faces():
 
 def test_a_decay_decided_late_changes_nothing_before_it():
     stable = s.WSD(0.5, total=None, warmup=100, decay=50)
+    sooner, run = s.WSD(0.5, total=1000, warmup=100, decay=50).decay_now(950), np.arange(1100)
+    np.testing.assert_array_equal(sooner(run), s.WSD(0.5, total=1000, warmup=100, decay=50)(run))
     decided = stable.decay_now(10**6, decay=200)
     assert decided == s.WSD(0.5, 10**6 + 200, 100, 200)
     before = np.array([0, 50, 99, 100, 10**6])

@@ -40,10 +40,21 @@ def waves(step: float) -> float:
 
 
 CASES: list[tuple[str, list[dict[str, Any]]]] = [
-    ("ConstantLR", [{}, {"factor": 0.25, "total_iters": 1}, {"factor": 1.0, "total_iters": 700}]),
+    (
+        "ConstantLR",
+        [
+            {},
+            {"factor": 0.25, "total_iters": 1},
+            {"factor": 1.0, "total_iters": 700},
+            {"factor": 0.25, "total_iters": 0},
+        ],
+    ),
     (
         "LinearLR",
-        [{}, {"start_factor": 0.1, "end_factor": 0.5, "total_iters": 300}, {"start_factor": 1.0, "end_factor": 0}],
+        [
+            *({}, {"start_factor": 0.1, "end_factor": 0.5, "total_iters": 300}, {"start_factor": 1.0, "end_factor": 0}),
+            {"start_factor": 0.25, "total_iters": 0},
+        ],
     ),
     ("StepLR", [{"step_size": 1}, {"step_size": 30, "gamma": 0.9}, {"step_size": 30, "gamma": 1.1}]),
     (
@@ -51,7 +62,7 @@ CASES: list[tuple[str, list[dict[str, Any]]]] = [
         [{"milestones": m, "gamma": g} for m in ([30, 80], [80, 30, 30], [0, 5], []) for g in (0.1, 0.5, 1.5)],
     ),
     ("ExponentialLR", [{"gamma": 0.99}, {"gamma": 1.0}, {"gamma": 1.01}]),
-    ("PolynomialLR", [{}, {"total_iters": 999, "power": 2.0}, {"total_iters": 100, "power": 0.5}]),
+    ("PolynomialLR", [{}, {"total_iters": 0}, {"total_iters": 999, "power": 2.0}, {"total_iters": 100, "power": 0.5}]),
     ("CosineAnnealingLR", [{"T_max": n, "eta_min": m} for n in (1, 2, 7, 100, 999, 5000) for m in (0.0, 0.01)]),
     (
         "CosineAnnealingWarmRestarts",
