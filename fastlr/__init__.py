@@ -13,6 +13,7 @@ from fastlr.config import show_config as show_config
 from fastlr.engine.threads import get_num_threads as get_num_threads
 from fastlr.engine.threads import set_num_threads as set_num_threads
 from fastlr.groups import Group as Group
+from fastlr.groups import layerwise as layerwise
 from fastlr.optimizer import Optimizer as Optimizer
 from fastlr.optimizer import from_rule as from_rule
 

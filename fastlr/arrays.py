@@ -41,13 +41,15 @@ def where(name: str) -> str:
     return f"array {name!r}" if name else "the array"
 
 
-def matched(tree: Tree, other: Tree, call: str, name: str = "") -> list[Array]:
-    """The leaves of `other` in the order of `tree`, whose structure it must have."""
+def matched(tree: Tree, other: Tree, call: str, name: str = "") -> list[Array | None]:
+    """The leaves of `other` in the order of `tree`, whose structure it must have; None stands for a tree of None."""
+    if other is None:
+        return [None for _ in leaves(tree, call)]
     if isinstance(tree, np.ndarray):
         if not isinstance(other, np.ndarray):
             raise TypeError(f"{call}: {where(name)} must be a NumPy array, got {type(other).__name__}")
         return [other]
-    found: list[Array] = []
+    found: list[Array | None] = []
     for key, child, counterpart in _pairs(tree, other, call, f"gradients {name!r}" if name else "gradients"):
         if isinstance(child, np.ndarray) and isinstance(counterpart, np.ndarray):  # no names to make for most
             found.append(counterpart)

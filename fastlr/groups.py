@@ -3,13 +3,15 @@
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from numbers import Real
 from typing import Any, cast
 
 from fastlr.arrays import Tree
 from fastlr.buffers import Packed
 from fastlr.engine.native import Plan
 from fastlr.rules.base import Rule
-from fastlr.rules.settings import Varying
+from fastlr.rules.settings import Schedulable, Varying
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,75 @@ def split(params: Tree, rule: Rule, call: str) -> list[Part]:
         overrides = {key: value for key, value in group.items() if key != "params"}
         _check_keys(rule, overrides, f"{call}: group {i}")
         parts.append(_part(group["params"], dataclasses.replace(rule, **overrides), listed=True))
-    packed = [part.packed is not None for part in parts]
-    if any(packed) and not all(packed):
-        raise TypeError(f"{call}: all groups or none must be packed, got groups {_where(packed)} packed")
     return parts
 
 
-def _where(flags: list[bool]) -> list[int]:
-    return [i for i, flag in enumerate(flags) if flag]
+def check_packed(parts: Sequence[Part], call: str) -> None:
+    """Raise unless all parts bring gradients of their own or none does."""
+    packed = [i for i, part in enumerate(parts) if part.packed is not None]
+    if packed and len(packed) < len(parts):
+        raise TypeError(f"{call}: all groups or none must be packed, got groups {packed} packed")
+
+
+def layerwise(patterns: Sequence[str], lr: Schedulable, decay: float) -> dict[str, dict[str, Any]]:
+    """Rates that fall from the last layer to the first, for `overrides`.
+
+    Parameters
+    ----------
+    patterns : sequence of str
+        Of the names of each layer's parameters, the first layer first.
+    lr : float or callable of the step
+        Of the last layer.
+    decay : float
+        What each layer before it is multiplied by, in (0, 1].
+
+    Returns
+    -------
+    dict of str to dict
+
+    References
+    ----------
+    Howard & Ruder 2018, arXiv:1801.06146, section 3.2 (discriminative fine-tuning).
+
+    Examples
+    --------
+    >>> fastlr.layerwise(["embed", "body.*", "head.*"], lr=0.5, decay=0.5)
+    {'embed': {'lr': 0.125}, 'body.*': {'lr': 0.25}, 'head.*': {'lr': 0.5}}
+    """
+    if isinstance(patterns, str) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise TypeError(f"layerwise({patterns!r}): patterns must be a list of patterns, one a layer")
+    if not isinstance(decay, Real) or isinstance(decay, bool) or not 0 < decay <= 1:
+        raise ValueError(f"layerwise(decay={decay!r}): decay must be in (0, 1], got {decay!r}")
+    last = len(patterns) - 1
+    return {pattern: {"lr": _scaled(lr, float(decay) ** (last - k))} for k, pattern in enumerate(patterns)}
+
+
+def _scaled(lr: Schedulable, factor: float) -> Schedulable:
+    if not callable(lr) or hasattr(lr, "__mul__"):  # schedules make products of themselves
+        return cast("Any", lr) * factor if factor != 1.0 else lr
+    return lambda step: lr(step) * factor
+
+
+def partition(rule: Rule, names: Sequence[str]) -> list[tuple[Rule, list[str]]]:
+    """The groups that a part falls into: who matches none of the rule's patterns, then who matches the same ones."""
+    patterns = list(rule.patterns)
+    members: dict[tuple[int, ...], list[str]] = {}
+    for name in names:
+        matching = tuple(k for k, pattern in enumerate(patterns) if fnmatchcase(name, pattern))
+        members.setdefault(matching, []).append(name)
+    groups = []
+    for matching in sorted(members):
+        settings = {key: value for k in matching for key, value in rule.patterns[patterns[k]].items()}
+        groups.append((dataclasses.replace(rule, **settings), members[matching]))
+    return groups
+
+
+def check_patterns(rule: Rule, names: Sequence[str], call: str) -> None:
+    """Raise for a pattern that no parameter's name matches, or that sets what the rule has not."""
+    for pattern, settings in rule.patterns.items():
+        _check_keys(rule, settings, f"{call}: overrides[{pattern!r}]")
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(f"{call}: the pattern {pattern!r} must match a parameter, there are {list(names)}")
 
 
 def _part(params: Tree, rule: Rule, *, listed: bool) -> Part:
@@ -74,13 +137,48 @@ class Group(Mapping[str, Any]):
     0.25
     """
 
-    def __init__(self, rule: Rule, params: Tree, names: Sequence[str], plan: Plan, index: int) -> None:
+    def __init__(self, rule: Rule, params: Tree, names: Sequence[str]) -> None:
         self._rule = rule
         self._params = params
-        self._plan = plan
-        self._index = index
+        self._plan: Plan | None = None
+        self._index = 0
         self.names = tuple(names)
-        self.update(rule)
+
+    def attach(self, plan: Plan, index: int) -> None:
+        """Become the group of that index in a plan, which takes over what it was in the one before."""
+        if self._plan is not None:
+            plan.set_count(index, self.steps)
+            plan.freeze(index, self.frozen)
+        self._plan, self._index = plan, index
+        self.update(self._rule)
+
+    @property
+    def steps(self) -> int:
+        """How many steps the group has taken: the optimizer's, less those before it came or while it was frozen."""
+        return self._attached.count(self._index)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether steps leave the group's parameters and state alone."""
+        return self._attached.is_frozen(self._index)
+
+    def freeze(self) -> None:
+        """Leave the group alone from now on; its gradients may be None."""
+        self._attached.freeze(self._index, True)
+
+    def unfreeze(self) -> None:
+        """Let the group go on where it stood."""
+        self._attached.freeze(self._index, False)
+
+    def restore(self, steps: int, frozen: bool) -> None:
+        """Be as far as a saved group was."""
+        self._attached.set_count(self._index, steps)
+        self._attached.freeze(self._index, frozen)
+
+    @property
+    def _attached(self) -> Plan:
+        assert self._plan is not None
+        return self._plan
 
     @property
     def rule(self) -> Rule:
@@ -105,8 +203,8 @@ class Group(Mapping[str, Any]):
                 f"{self._rule.kernel.name!r} and its state; make a new optimizer"
             )
         self._rule = rule
-        self._plan.configure(self._index, rule.arguments())
-        self._plan.vary(self._index, [(varying.index, varying.at) for varying in rule.varying])
+        self._attached.configure(self._index, rule.arguments())
+        self._attached.vary(self._index, [(varying.index, varying.at) for varying in rule.varying])
 
     def __getitem__(self, key: str) -> Any:
         if key == "params":

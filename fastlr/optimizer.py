@@ -2,17 +2,15 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from typing import Any, ParamSpec, Protocol, cast
 
 import numpy as np
 
 from fastlr import kernels, statedict
-from fastlr.arrays import Array, Tree, check_parameters, empty_flat, explain_misfit, leaves, matched, views
+from fastlr.arrays import Array, Tree, explain_misfit, matched
+from fastlr.binding import Binding, bind
 from fastlr.buffers import Packed
-from fastlr.engine import Work
-from fastlr.engine.native import MisfitError, Plan
-from fastlr.engine.oracle import OraclePlan
+from fastlr.engine.native import MisfitError
 from fastlr.groups import Group, split
 from fastlr.rules.base import Rule
 from fastlr.rules.settings import Schedulable
@@ -53,53 +51,47 @@ class Optimizer:
 
     def __init__(self, params: Tree, rule: Rule) -> None:
         self.name = type(rule).__name__
+        self._rule = rule
         call = f"{self.name}(params)"
-        parts = split(params, rule, call)
-        # As the user passes gradients: a list for a list of groups.
-        self._tree: Tree = [part.params for part in parts] if parts[0].listed else parts[0].params
-        self._is_packed = parts[0].packed is not None
-        self._packed_grads = [array for part in parts if part.packed for _, array in leaves(part.packed.grads, call)]
-        self._is_list = type(self._tree) is list and all(isinstance(leaf, np.ndarray) for leaf in self._tree)
-        named = list(leaves(self._tree, call))
-        check_parameters(named, call)
-        self.params: dict[str, Array] = dict(named)
-        self.dtype = named[0][1].dtype
-        self.state: dict[str, dict[str, Array]] = {}
-        self._backend = kernels.resolve(rule)
-        remaining = iter(self.params)
-        names = [list(islice(remaining, sum(1 for _ in leaves(part.params, call)))) for part in parts]
-        works = [self._work(part.rule, part_names) for part, part_names in zip(parts, names, strict=True)]
-        engine = OraclePlan if self._backend == "numpy" else Plan
-        self._plan = engine(works, self._packed_grads, kernels.flushes(rule))
-        self.groups = [Group(part.rule, part.params, names[i], self._plan, i) for i, part in enumerate(parts)]
+        self._take(bind(split(params, rule, call), rule, call))
 
-    def _make_state(self, rule: Rule, names: Sequence[str]) -> None:
-        """One flat buffer for each state array of the group, so that it merges where the parameters do."""
-        arrays = [self.params[name] for name in names]
-        self.state.update({name: {} for name in names})
-        for symbol in rule.kernel.state:
-            flat = empty_flat(sum(array.size for array in arrays), self.dtype)
-            flat.fill(rule.initial(symbol))
-            for name, view in zip(names, views(flat, arrays), strict=True):
-                self.state[name][symbol] = view
+    def add_group(self, group: Mapping[str, Any]) -> None:
+        """Take more parameters, with settings of their own; gradients then come in one list entry more.
 
-    def _work(self, rule: Rule, names: Sequence[str]) -> Work:
-        self._make_state(rule, names)
-        kernel, coefficients = rule.kernel, rule.coefficients
-        at = (0, 0)
-        if self._backend != "numpy":
-            at = kernels.addresses(rule, str(self.dtype), self._backend)
-        return Work(
-            kernel=kernel,
-            kernel_address=at[0],
-            coefficients=coefficients,
-            coefficients_address=at[1],
-            settings=rule.arguments(),
-            picks=[coefficients.returns.index(name) for name in kernel.coefficients],
-            rows=[(self.params[name], *self.state[name].values()) for name in names],
-            states=len(kernel.state),
-            values=len(coefficients.returns),
-        )
+        Parameters
+        ----------
+        group : mapping
+            "params" and settings, as in a list of groups.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a group that cannot be used, or if the optimizer was not made of a list of groups; nothing is changed
+            then.
+
+        Examples
+        --------
+        >>> body, head = np.ones(2), np.ones(1)
+        >>> opt = fastlr.SGD([{"params": body}], lr=0.5)
+        >>> opt.add_group({"params": head, "lr": 0.25})
+        >>> opt.step([np.ones(2), np.ones(1)]), head
+        (True, array([0.75]))
+        """
+        call = f"{self.name}.add_group"
+        if not self._binding.parts[0].listed:
+            raise ValueError(
+                f'{call}: the optimizer must be made of a list of groups, fastlr.{self.name}([{{"params": ...}}])'
+            )
+        parts = split([group], self._rule, call)
+        self._take(bind(parts, self._rule, call, after=self._binding))
+
+    def _take(self, binding: Binding) -> None:
+        self._binding = binding
+        self._plan = binding.plan
+        self.params, self.state, self.groups = binding.params, binding.state, binding.groups
+        self.dtype = next(iter(self.params.values())).dtype
+        tree = binding.tree
+        self._is_list = type(tree) is list and all(isinstance(leaf, np.ndarray) for leaf in tree)
 
     def step(self, grads: Tree | None = None) -> bool:
         """Update the parameters in place.
@@ -122,13 +114,13 @@ class Optimizer:
         RuntimeError
             If another thread is inside a step of this optimizer.
         """
-        arrays = None if grads is None and self._is_packed else self._arrays(grads)
+        arrays = None if grads is None and self._binding.grads else self._arrays(grads)
         try:
             return self._plan.step(arrays)
         except MisfitError as misfit:
             raise self._explained(misfit.args[0], arrays) from None
 
-    def _arrays(self, grads: Tree) -> list[Array]:
+    def _arrays(self, grads: Tree) -> list[Array | None]:
         """The gradients in the order of the parameters, or an error that says where their structure differs."""
         call = f"{self.name}.step(grads)"
         if grads is None:
@@ -141,11 +133,11 @@ class Optimizer:
         # A list of arrays, the common case, goes to the engine as it is: it checks each in C.
         if self._is_list and type(grads) is list and len(grads) == len(self.params):
             return grads
-        return matched(self._tree, grads, call)
+        return matched(self._binding.tree, grads, call)
 
-    def _explained(self, index: int, arrays: Sequence[Array] | None) -> Exception:
+    def _explained(self, index: int, arrays: Sequence[Array | None] | None) -> Exception:
         name, parameter = list(self.params.items())[index]
-        gradient = (self._packed_grads if arrays is None else arrays)[index]
+        gradient = (self._binding.grads if arrays is None else arrays)[index]
         return explain_misfit(name, parameter, gradient, f"{self.name}.step(grads)")
 
     @property
@@ -183,7 +175,7 @@ class Optimizer:
     @property
     def backend(self) -> str:
         """Who runs the kernels: "cython", "numba" or "numpy"."""
-        return self._backend
+        return kernels.resolve(self._rule)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a restart needs but the parameters: steps, settings and copies of the state, by name.

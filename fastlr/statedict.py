@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,10 +13,25 @@ if TYPE_CHECKING:
     from fastlr.optimizer import Optimizer
 
 VERSION = 1
+NO_SETTINGS = ("params", "steps", "frozen", "schedules")
+"""What a group's entry holds besides its settings."""
 
 
-def save(optimizer: "Optimizer") -> dict[str, Any]:
-    """See `Optimizer.state_dict`."""
+@runtime_checkable
+class Stateful(Protocol):
+    """Anything whose state is mappings, lists, plain values and NumPy arrays."""
+
+    def state_dict(self) -> Any:
+        """The state."""
+        ...
+
+    def load_state_dict(self, state_dict: Any, /) -> Any:
+        """Go on from a state."""
+        ...
+
+
+def save(optimizer: "Optimizer", *, copies: bool = True) -> dict[str, Any]:
+    """See `Optimizer.state_dict`; without copies the arrays are those that steps update."""
     return {
         "fastlr": VERSION,
         "optimizer": optimizer.name,
@@ -28,12 +43,15 @@ def save(optimizer: "Optimizer") -> dict[str, Any]:
             {
                 **{key: _saved(value) for key, value in group.rule.settings().items()},
                 "params": list(group.names),
+                "steps": group.steps,
+                "frozen": group.frozen,
                 "schedules": {name: schedule.state_dict() for name, schedule in _driven(group).items()},
             }
             for group in optimizer.groups
         ],
         "state": {
-            name: {symbol: array.copy() for symbol, array in arrays.items()} for name, arrays in optimizer.state.items()
+            name: {symbol: array.copy() if copies else array for symbol, array in arrays.items()}
+            for name, arrays in optimizer.state.items()
         },
     }
 
@@ -66,8 +84,9 @@ def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
     _check_state(saved["state"], optimizer, call)
     # Nothing has been changed yet; the next line changes nothing where it fails, and nothing below it can.
     _load_schedules(groups, call)
-    for group, rule in zip(optimizer.groups, rules, strict=True):
+    for (group, entry), rule in zip(groups, rules, strict=True):
         group.update(rule)
+        group.restore(int(entry["steps"]), entry["frozen"])
     for key, arrays in optimizer.state.items():
         for symbol, array in arrays.items():
             array[...] = saved["state"][key][symbol]
@@ -76,7 +95,7 @@ def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
 
 def _driven(group: "Group") -> dict[str, Any]:
     """The schedules that have a state of their own, such as `fastlr.schedules.Plateau`, by setting."""
-    return {v.name: v.function for v in group.varying if hasattr(v.function, "load_state_dict")}
+    return {v.name: v.function for v in group.varying if isinstance(v.function, Stateful)}
 
 
 def _load_schedules(groups: Sequence[tuple["Group", Mapping[str, Any]]], call: str) -> None:
@@ -105,7 +124,10 @@ def _saved_rule(group: "Group", entry: Mapping[str, Any], call: str) -> Rule:
     names = entry.get("params")
     if not isinstance(names, Sequence) or sorted(map(str, names)) != sorted(group.names):
         raise ValueError(f"{call} must hold the parameters {list(group.names)}, got {names}")
-    settings = {key: value for key, value in entry.items() if key not in ("params", "schedules")}
+    _check_count(entry.get("steps"), call)
+    if not isinstance(entry.get("frozen"), bool):
+        raise TypeError(f"{call}: frozen must be True or False, got {entry.get('frozen')!r}")
+    settings = {key: value for key, value in entry.items() if key not in NO_SETTINGS}
     if wrong := settings.keys() ^ group.rule.kinds().keys():
         raise ValueError(
             f"{call} must have the settings {list(group.rule.kinds())}, missing or unknown {sorted(map(str, wrong))}"
@@ -131,7 +153,10 @@ def _check_head(saved: Mapping[str, Any], optimizer: "Optimizer", call: str) -> 
     shapes = {name: array.shape for name, array in optimizer.params.items()}
     if not isinstance(saved["shapes"], Mapping) or {k: tuple(v) for k, v in saved["shapes"].items()} != shapes:
         raise ValueError(f"{call}: shapes must be {shapes}, got {saved['shapes']}")
-    steps = saved["steps"]
+    _check_count(saved["steps"], call)
+
+
+def _check_count(steps: Any, call: str) -> None:
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or not 0 <= steps < 2**53:
         raise ValueError(f"{call}: steps must be a whole number in [0, 2**53), got {steps!r}")
 

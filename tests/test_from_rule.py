@@ -111,7 +111,18 @@ def test_the_class_is_the_rules() -> None:
     assert issubclass(Ours, fastlr.Optimizer)  # type: ignore[arg-type]
     assert (Ours.__name__, Ours.__doc__, Ours.__module__) == ("SoftSign", "Ours.", __name__)  # type: ignore[attr-defined]
     names = list(inspect.signature(Ours).parameters)
-    assert names == ["params", "lr", "betas", "tiny", "like", "backend", "denormals", "maximize"]
+    assert names == [
+        "params",
+        "lr",
+        "betas",
+        "tiny",
+        "like",
+        "backend",
+        "denormals",
+        "overrides",
+        "no_decay",
+        "maximize",
+    ]
     assert set(names[1:]) == {field.name for field in fields(SoftSign)}
     opt = Ours(np.ones(2), 0.5, (0.1, 0.2), 0.0, backend="numpy")
     settings = "lr=0.5, betas=(0.1, 0.2), tiny=0.0, maximize=False"

@@ -173,6 +173,10 @@ def test_repr_is_the_call_and_what_it_was_made_of() -> None:
     ]
 
 
+HOW = ("like", "backend", "denormals", "overrides", "no_decay")
+"""What every optimizer takes and no optimizer of PyTorch."""
+
+
 @pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop", "Adam", "AdamW"])
 def test_signature_is_torchs(name: str) -> None:
     import torch
@@ -180,7 +184,7 @@ def test_signature_is_torchs(name: str) -> None:
     ours, theirs = inspect.signature(getattr(fastlr, name)), inspect.signature(getattr(torch.optim, name))
     without = {"foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay"}
     expected = {key: p.default for key, p in theirs.parameters.items() if key not in without}
-    found = {key: p for key, p in ours.parameters.items() if key not in ("like", "backend", "denormals", "eps_root")}
+    found = {key: p for key, p in ours.parameters.items() if key not in (*HOW, "eps_root")}
     assert list(found) == list(expected)
     made = getattr(fastlr, name)(np.ones(1)).groups[0]
     assert {key: made[key] for key in found if key != "params"} == {k: v for k, v in expected.items() if k != "params"}

@@ -108,7 +108,7 @@ def test_each_group_has_its_own() -> None:
     [
         (1.0, ValueError, r"Adam\(betas\[0\]=.*\): betas\[0\]\(1\) must be in \[0, 1\), got 1.0"),
         (float("nan"), ValueError, r"betas\[0\]\(1\) must be in \[0, 1\), got nan"),
-        ("high", TypeError, r"betas\[0\]\(1\) must be a number or a function of the step, got 'high' of type str"),
+        ("high", TypeError, r"betas\[0\]\(1\) must be a number, got 'high' of type str"),
         (None, TypeError, r"got None of type NoneType"),
         (abs, TypeError, r"betas\[0\]\(1\) must be a number, got <built-in function abs>"),
     ],

@@ -89,6 +89,8 @@ def test_format() -> None:
         "maximize": False,
         "eps_root": 0.0,
         "schedules": {},
+        "steps": 1,
+        "frozen": False,
     }
     state = saved.pop("state")
     assert saved == {

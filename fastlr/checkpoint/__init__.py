@@ -15,9 +15,9 @@ where they are to the disk without a copy, they are hashed on the way, and the e
     pending    saves that go on while training does
 """
 
-from fastlr.checkpoint.content import Stateful as Stateful
 from fastlr.checkpoint.layout import UnreadableError as UnreadableError
 from fastlr.checkpoint.loading import Loaded as Loaded
 from fastlr.checkpoint.loading import load as load
 from fastlr.checkpoint.pending import Saving as Saving
 from fastlr.checkpoint.saving import save as save
+from fastlr.statedict import Stateful as Stateful

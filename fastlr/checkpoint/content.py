@@ -2,26 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
+from fastlr import statedict
 from fastlr.checkpoint.layout import UnreadableError
 from fastlr.checkpoint.tree import AnyArray, Tree, copied
 from fastlr.groups import Group
 from fastlr.optimizer import Optimizer
 from fastlr.schedules import Schedule
-
-
-class Stateful(Protocol):
-    """Anything whose state is mappings, lists, plain values and NumPy arrays."""
-
-    def state_dict(self) -> Any:
-        """The state."""
-        ...
-
-    def load_state_dict(self, state_dict: Any, /) -> Any:
-        """Go on from a state."""
-        ...
-
+from fastlr.statedict import Stateful
 
 Parts = Mapping[str, Stateful]
 
@@ -66,11 +55,11 @@ def own_state(part: Stateful) -> Tree:
 
 
 def _of_optimizer(opt: Optimizer, *, copies: bool) -> dict[str, Tree]:
-    """Its parameters, what it says of itself (copies already), and the schedules, which it takes for code."""
+    """Its parameters, what it says of itself, and the schedules, which it takes for code."""
     params = dict(opt.params)
     return {
         "params": copied(params) if copies else params,
-        "optimizer": opt.state_dict(),
+        "optimizer": statedict.save(opt, copies=copies),
         "schedules": [dict(_schedules(group)) for group in opt.groups],
     }
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from fastlr.checkpoint import content, layout, pending
-from fastlr.checkpoint.content import Parts, Stateful
+from fastlr.checkpoint.content import Parts
 from fastlr.checkpoint.series import series
 from fastlr.checkpoint.tree import Tree, copied, overlaid
 from fastlr.optimizer import Optimizer
+from fastlr.statedict import Stateful
 
 
 @dataclass(frozen=True)

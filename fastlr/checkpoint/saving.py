@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fastlr.checkpoint import content, files, pending
-from fastlr.checkpoint.content import Stateful
 from fastlr.checkpoint.layout import Encoded, encoded
 from fastlr.checkpoint.pending import Saving
 from fastlr.checkpoint.series import FIELD, Series, series
 from fastlr.optimizer import Optimizer
+from fastlr.statedict import Stateful
 
 
 def save(

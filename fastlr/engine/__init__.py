@@ -9,10 +9,7 @@ Spinning for about as long as waking takes (25 us), it is 170 us and 220 us.
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, TypeAlias
 
 # Asked before the OpenMP runtime is there, which may bind this thread to one processor.  Windows and macOS have none.
 PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -33,6 +30,10 @@ def _load_with_sleeping_threads() -> None:
 _load_with_sleeping_threads()
 
 
+Rows: TypeAlias = Sequence[tuple[int, tuple[Any, ...]]]
+"""Parameters in the order of their gradients: which group, and (w, *state)."""
+
+
 @dataclass(frozen=True)
 class Work:
     """One parameter group as the engine sees it."""
@@ -47,7 +48,5 @@ class Work:
     settings: Sequence[float]
     picks: Sequence[int]
     """Which of the values the kernel takes, in its order."""
-    rows: Sequence[tuple[NDArray[np.floating], ...]]
-    """A parameter each: (w, *state)."""
     states: int
     values: int

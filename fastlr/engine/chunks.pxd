@@ -29,6 +29,8 @@ cdef struct Group:
     coefficients_function coefficients
     int arrays
     int given                       # how many settings there are
+    int64_t steps                   # how many it has taken
+    bint frozen
     int count                       # of coefficients that the kernel takes
     int pick[MAX_VALUES]            # which of the values they are
     double settings[MAX_VALUES]     # what the coefficients are computed from

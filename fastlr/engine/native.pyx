@@ -94,8 +94,10 @@ cdef class Plan:
     Parameters
     ----------
     works : sequence of Work
-        One a parameter group; see `fastlr.engine.Work`.  The arrays must be what `fastlr.arrays` has checked:
-        C-contiguous, aligned, of one dtype, without overlap.
+        One a parameter group; see `fastlr.engine.Work`.
+    rows : sequence of (int, tuple of arrays)
+        A parameter each, in the order of the gradients: its group, and (w, *state).  The arrays must be what
+        `fastlr.arrays` has checked: C-contiguous, aligned, of one dtype, without overlap.
     gradients : list of arrays, optional
         Where the gradients are when `step` is not told.
     flush : bool
@@ -104,7 +106,7 @@ cdef class Plan:
 
     cdef public int64_t steps
     """How many steps were made."""
-    cdef readonly object works
+    cdef readonly object works, rows
     cdef list _weights, _varying
     cdef object _usual
     cdef Group *_groups
@@ -114,11 +116,12 @@ cdef class Plan:
     cdef int64_t _group_count, _entry_count, _owned_count, _bytes
     cdef bint _busy, _pointed_at_usual
 
-    def __cinit__(self, works, gradients=None, bint flush=False):
+    def __cinit__(self, works, rows, gradients=None, bint flush=False):
         self.works = works
+        self.rows = rows
         self._usual = tuple(gradients or ())
         self._varying = []
-        self._weights = [row[0] for work in works for row in work.rows]
+        self._weights = [arrays[0] for _, arrays in rows]
         self._group_count = len(works)
         self._entry_count = len(self._weights)
         self._groups = <Group *> allocated(self._group_count * sizeof(Group))
@@ -136,7 +139,7 @@ cdef class Plan:
         free(self._owned)
 
     cdef _fill(self):
-        cdef int64_t i = 0, j
+        cdef int64_t i, j
         cdef int k
         cdef Segment *entry
         for j, work in enumerate(self.works):
@@ -153,21 +156,19 @@ cdef class Plan:
             for k, pick in enumerate(work.picks):
                 self._groups[j].pick[k] = pick
             self._configure(j, work.settings)
-            for row in work.rows:
-                entry = &self._entries[i]
-                entry.group = &self._groups[j]
-                entry.n = row[0].size
-                entry.arrays[0] = <char *> cnp.PyArray_DATA(row[0])
-                for k in range(1, len(row)):
-                    entry.arrays[k + 1] = <char *> cnp.PyArray_DATA(row[k])
-                self._bytes += entry.n * self._groups[j].arrays * self._sweep.itemsize
-                i += 1
+        for i, (group, arrays) in enumerate(self.rows):
+            entry = &self._entries[i]
+            entry.group = &self._groups[self._checked(group)]
+            entry.n = arrays[0].size
+            entry.arrays[0] = <char *> cnp.PyArray_DATA(arrays[0])
+            for k in range(1, entry.group.arrays - 1):
+                entry.arrays[k + 1] = <char *> cnp.PyArray_DATA(arrays[k])
 
     cdef _own(self):
         """Note the memory that a gradient must not share, sorted, neighbours joined."""
         spans = sorted(
             (<uintptr_t> cnp.PyArray_DATA(array), <uintptr_t> cnp.PyArray_DATA(array) + array.nbytes)
-            for work in self.works for row in work.rows for array in row if array.size
+            for _, arrays in self.rows for array in arrays if array.size
         )
         self._owned = <Span *> allocated(len(spans) * sizeof(Span))
         for begin, end in spans:
@@ -182,17 +183,40 @@ cdef class Plan:
         for k, value in enumerate(settings):
             self._groups[group].settings[k] = value
 
+    cdef int64_t _checked(self, int64_t group) except -1:
+        if not 0 <= group < self._group_count:
+            raise IndexError(f"group {group} of {self._group_count}")
+        return group
+
     def configure(self, int64_t group, settings):
         """Set what a group's coefficients are computed from."""
-        if not 0 <= group < self._group_count or len(settings) != self._groups[group].given:
+        if len(settings) != self._groups[self._checked(group)].given:
             raise IndexError((group, settings))
         self._configure(group, settings)
 
     cpdef set(self, int64_t group, int64_t k, double value):
         """Set one of them."""
-        if not (0 <= group < self._group_count and 0 <= k < self._groups[group].given):
+        if not 0 <= k < self._groups[self._checked(group)].given:
             raise IndexError((group, k))
         self._groups[group].settings[k] = value
+
+    def count(self, int64_t group):
+        """How many steps a group has taken."""
+        return self._groups[self._checked(group)].steps
+
+    def set_count(self, int64_t group, int64_t steps):
+        """Let a group have taken so many."""
+        self._groups[self._checked(group)].steps = steps
+
+    def is_frozen(self, int64_t group):
+        """Whether steps pass a group by."""
+        return bool(self._groups[self._checked(group)].frozen)
+
+    def freeze(self, int64_t group, bint frozen):
+        """Let steps pass a group by, or not any more; gradients of a frozen group are not looked at."""
+        self._groups[self._checked(group)].frozen = frozen
+        self._sweep.count = 0  # lay out the segments anew
+        self._pointed_at_usual = False
 
     def vary(self, int64_t group, functions):
         """Take settings of a group from functions of `steps` before each step: (k, function) for each of them."""
@@ -201,7 +225,7 @@ cdef class Plan:
 
     def settings(self, int64_t group):
         """What they are now."""
-        return tuple(self._groups[group].settings[k] for k in range(self._groups[group].given))
+        return tuple(self._groups[group].settings[k] for k in range(self._groups[self._checked(group)].given))
 
     cdef _point(self, gradients):
         """Take the gradients from where they are, or raise `MisfitError`; then nothing is changed."""
@@ -211,6 +235,8 @@ cdef class Plan:
         if len(gradients) != self._entry_count:
             raise IndexError((len(gradients), self._entry_count))
         for i in range(self._entry_count):
+            if self._entries[i].group.frozen:
+                continue
             gradient = gradients[i]
             if not fits(self._weights[i], gradient):
                 raise MisfitError(i)
@@ -221,7 +247,8 @@ cdef class Plan:
                     raise MisfitError(i)
         if moved or self._sweep.count == 0:
             for i in range(self._entry_count):
-                self._entries[i].arrays[1] = <char *> cnp.PyArray_DATA(gradients[i])
+                if not self._entries[i].group.frozen:
+                    self._entries[i].arrays[1] = <char *> cnp.PyArray_DATA(gradients[i])
             self._merge()
 
     cdef bint _is_owned(self, char *begin, char *end) noexcept:
@@ -239,10 +266,12 @@ cdef class Plan:
         cdef int64_t i, count = 0, first_chunk = 0
         cdef Segment *entry
         cdef Segment *last = NULL
+        self._bytes = 0
         for i in range(self._entry_count):
             entry = &self._entries[i]
-            if entry.n == 0:
+            if entry.n == 0 or entry.group.frozen:
                 continue
+            self._bytes += entry.n * entry.group.arrays * self._sweep.itemsize
             if last != NULL and continues(last, entry, self._sweep.itemsize):
                 last.n += entry.n
                 continue
@@ -261,7 +290,7 @@ cdef class Plan:
         Parameters
         ----------
         gradients : list or tuple of arrays, optional
-            In the order of the rows of all works.
+            In the order of the rows.
 
         Raises
         ------
@@ -270,6 +299,7 @@ cdef class Plan:
         RuntimeError
             If a step of this plan is under way.
         """
+        cdef int64_t i
         # Python code may run between any two lines in another thread, so all of a step is inside this call.
         if self._busy:
             raise RuntimeError(
@@ -290,6 +320,8 @@ cdef class Plan:
                 self.set(group, k, function(self.steps))
             self.run(gradients)
             self.steps += 1
+            for i in range(self._group_count):
+                self._groups[i].steps += not self._groups[i].frozen
         finally:
             self._busy = False
         return True
@@ -299,7 +331,7 @@ cdef class Plan:
         cdef int64_t i
         cdef unsigned long long mode = fastlr_enter_mode(self._sweep.flush)
         for i in range(self._group_count):
-            compute_coefficients(&self._groups[i], <double> (self.steps + 1), self._sweep.itemsize)
+            compute_coefficients(&self._groups[i], <double> (self._groups[i].steps + 1), self._sweep.itemsize)
         if self._bytes < min(<int64_t> RELEASE_FROM, asleep_from):
             run_chunks(&self._sweep, 0, self._sweep.chunks)
         else:

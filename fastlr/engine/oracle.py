@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlr.engine import Work
+from fastlr.engine import Rows, Work
 from fastlr.engine.native import Plan, enter_mode, leave_mode
 
 
 class OraclePlan(Plan):
     """A `Plan` for `backend="numpy"`."""
 
-    def __init__(self, works: Sequence[Work], gradients: Sequence[Any] | None = None, flush: bool = False) -> None:
+    def __init__(
+        self, works: Sequence[Work], rows: Rows, gradients: Sequence[Any] | None = None, flush: bool = False
+    ) -> None:
         self._flush = flush
 
     def run(self, gradients: Sequence[NDArray[np.floating]]) -> None:
@@ -32,10 +34,17 @@ class OraclePlan(Plan):
 
     def _computed(self, gradients: Iterator[NDArray[np.floating]]) -> Iterator[tuple[NDArray[np.floating], Any]]:
         """(array, its new values) for all weights and states."""
-        for index, work in enumerate(self.works):
-            values = work.coefficients(float(self.steps + 1), *self.settings(index))
-            for row in work.rows:
-                rounded = [row[0].dtype.type(values[pick]) for pick in work.picks]
-                # Views as plain arrays: a matrix multiplies in its own way, a masked array hides.
-                w, g, *state = (array.view(np.ndarray) for array in (row[0], next(gradients), *row[1:]))
-                yield from zip((w, *state), work.kernel(w, g, *state, *rounded), strict=True)
+        values = [self._values(index) for index in range(len(self.works))]
+        for (index, arrays), gradient in zip(self.rows, gradients, strict=True):
+            if self.is_frozen(index):
+                continue
+            rounded = [arrays[0].dtype.type(value) for value in values[index]]
+            # Views as plain arrays: a matrix multiplies in its own way, a masked array hides.
+            w, g, *state = (array.view(np.ndarray) for array in (arrays[0], gradient, *arrays[1:]))
+            yield from zip((w, *state), self.works[index].kernel(w, g, *state, *rounded), strict=True)
+
+    def _values(self, index: int) -> list[float]:
+        """The coefficients that a group's kernel takes."""
+        work = self.works[index]
+        values = work.coefficients(float(self.count(index) + 1), *self.settings(index))
+        return [values[pick] for pick in work.picks]

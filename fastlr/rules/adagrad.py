@@ -60,6 +60,8 @@ class Adagrad(Rule):
         Who runs it; the bits are the same.
     denormals : {"keep", "flush"}
         What becomes of numbers below the normal range: see `fastlr.rules.Rule`.
+    overrides, no_decay
+        Settings by patterns of parameters' names: see `fastlr.rules.Rule`.
 
     Raises
     ------

@@ -13,8 +13,8 @@ needs another state array, another kernel of the same file.
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -40,6 +40,12 @@ class Rule:
     denormals : {"keep", "flush"}
         What becomes of numbers too small for full precision (below 1.2e-38 in float32): kept, as IEEE 754 and NumPy
         do, or read and written as zero, which spares processors that are slow on them.
+    overrides : mapping of str to mapping, optional
+        Settings for the parameters whose names match a pattern, with `*`, `?` and `[...]` as in file names:
+        `overrides={"*.b": {"weight_decay": 0.0}, "head.*": {"lr": 0.01}}`.  Those that match the same patterns become a
+        group of their own; of two patterns that set the same, the later one decides.
+    no_decay : sequence of str, optional
+        Patterns whose parameters get `weight_decay=0`.
     """
 
     kernels: ClassVar[tuple[Kernel, ...]]
@@ -53,6 +59,8 @@ class Rule:
     like: Like = "torch"
     backend: Backend = "auto"
     denormals: Denormals = "keep"
+    overrides: Mapping[str, Mapping[str, Any]] | None = field(default=None, hash=False)
+    no_decay: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -63,6 +71,7 @@ class Rule:
             if getattr(self, key) not in words:
                 known = ", ".join(map(repr, words))
                 raise ValueError(f"{name}({key}={getattr(self, key)!r}): {key} must be one of {known}")
+        self._check_patterns(name)
         for key, kind in self.kinds().items():
             value = getattr(self, key)
             if isinstance(value, Default):
@@ -72,6 +81,22 @@ class Rule:
             if callable(value) and part not in self.coefficients.arguments:
                 raise TypeError(f"{name}({label}={value!r}): {label} must be a number, no step depends on it")
         self.check()
+
+    def _check_patterns(self, name: str) -> None:
+        if isinstance(self.no_decay, str) or not all(isinstance(pattern, str) for pattern in self.no_decay):
+            raise TypeError(f'{name}(no_decay={self.no_decay!r}): no_decay must be patterns, as in ["*.b", "norm*"]')
+        object.__setattr__(self, "no_decay", tuple(self.no_decay))
+        overrides = self.overrides or {}
+        if not isinstance(overrides, Mapping) or not all(
+            isinstance(pattern, str) and isinstance(settings, Mapping) for pattern, settings in overrides.items()
+        ):
+            example = '{"*.b": {"lr": 0.1}}'
+            raise TypeError(f"{name}(overrides={overrides!r}): overrides must be settings by pattern, as in {example}")
+
+    @property
+    def patterns(self) -> dict[str, Mapping[str, Any]]:
+        """Settings by the patterns of names that they are for: those of `no_decay`, then `overrides`."""
+        return {**{pattern: {"weight_decay": 0.0} for pattern in self.no_decay}, **(self.overrides or {})}
 
     @classmethod
     def kinds(cls) -> dict[str, Setting | Flag]:

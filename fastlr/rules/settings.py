@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any, Literal, TypeAlias, cast
 
@@ -97,7 +97,7 @@ class Varying:
         call, name = f"{self.rule}({self.name}={self.function!r})", f"{self.name}({step})"
         if callable(plain):
             raise TypeError(f"{call}: {name} must be a number, got {plain!r}")
-        return self.kind.number(plain, call, name)
+        return replace(self.kind, schedulable=False).number(plain, call, name)
 
 
 @dataclass(frozen=True)

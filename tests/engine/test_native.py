@@ -24,8 +24,14 @@ def values(t, settings, out):
     out[0], out[1], out[2] = settings[1], t, settings[0]
 
 
-def work(*weights, settings=(2.0, 100.0), picks=(2, 1)):
-    """w += settings[0] * g + t"""
+def plan_of(*groups, gradients=None):
+    """w += settings[0] * g + t, for groups that are lists of weights, or (weights, settings)."""
+    groups = [group if isinstance(group, tuple) else (group, (2.0, 100.0)) for group in groups]
+    rows = [(k, (w,)) for k, (weights, _) in enumerate(groups) for w in weights]
+    return Plan([work(settings) for _, settings in groups], rows, gradients)
+
+
+def work(settings, picks=(2, 1)):
     return Work(
         kernel=None,
         kernel_address=add.address,
@@ -33,7 +39,6 @@ def work(*weights, settings=(2.0, 100.0), picks=(2, 1)):
         coefficients_address=values.address,
         settings=settings,
         picks=picks,
-        rows=[(w,) for w in weights],
         states=0,
         values=3,
     )
@@ -41,7 +46,7 @@ def work(*weights, settings=(2.0, 100.0), picks=(2, 1)):
 
 def test_a_step_runs_the_kernel_with_the_picked_coefficients():
     w = np.zeros(3)
-    plan = Plan([work(w)])
+    plan = plan_of([w])
     assert plan.step([np.ones(3)]) is True
     plan.step([np.ones(3)])
     np.testing.assert_array_equal(w, 2 + 1 + 2 + 2)
@@ -50,7 +55,7 @@ def test_a_step_runs_the_kernel_with_the_picked_coefficients():
 
 def test_settings_change_between_steps():
     w = np.zeros(1)
-    plan = Plan([work(w)], [np.ones(1)])
+    plan = plan_of([w], gradients=[np.ones(1)])
     plan.set(0, 0, 10.0)
     plan.step()
     plan.configure(0, (20.0, 0.0))
@@ -72,13 +77,13 @@ def test_settings_change_between_steps():
 )
 def test_indices_are_checked(bad):
     with pytest.raises(IndexError):
-        bad(Plan([work(np.zeros(1))]))
+        bad(plan_of([np.zeros(1)]))
 
 
 @pytest.mark.parametrize("cuts", [[], [1], [1, 2, 3], [4096], [4095, 4097, 9000], list(range(1, 300))])
 def test_neighbours_merge_into_one_segment(cuts):
     w, g = np.zeros(10_000), np.ones(10_000)
-    plan = Plan([work(*np.split(w, cuts))])
+    plan = plan_of(np.split(w, cuts))
     plan.step(np.split(g, cuts))
     assert plan.segments == 1
     assert (w == 3).all()
@@ -89,7 +94,7 @@ def test_neighbours_merge_into_one_segment(cuts):
 
 def test_groups_never_merge():
     w, g = np.zeros(10), np.ones(10)
-    plan = Plan([work(w[:5]), work(w[5:], settings=(7.0, 0.0))])
+    plan = plan_of([w[:5]], ([w[5:]], (7.0, 0.0)))
     plan.step([g[:5], g[5:]])
     assert plan.segments == 2
     assert w.tolist() == [3.0] * 5 + [8.0] * 5
@@ -111,7 +116,7 @@ def test_groups_never_merge():
 )
 def test_a_gradient_that_cannot_be_used_is_told_and_changes_nothing(gradients, misfit):
     w, good = [np.zeros(4), np.zeros(4)], [np.ones(4), np.ones(4)]
-    plan = Plan([work(*w)], good)
+    plan = plan_of(w, gradients=good)
     plan.step()
     with pytest.raises(MisfitError) as caught:
         plan.step(gradients(w, good))
@@ -124,7 +129,7 @@ def test_a_gradient_that_cannot_be_used_is_told_and_changes_nothing(gradients, m
 
 def test_partly_shared_memory_is_found():
     memory = np.zeros(100)
-    plan = Plan([work(memory[10:20], memory[40:50])])
+    plan = plan_of([memory[10:20], memory[40:50]])
     free, taken = np.ones(10), [memory[1:11], memory[19:29], memory[31:41], memory[49:59], memory[12:22]]
     for part in taken:
         for index, pair in enumerate([[part, free], [free, part]]):
@@ -136,7 +141,7 @@ def test_partly_shared_memory_is_found():
 
 def test_settings_may_be_functions_of_the_step():
     w = np.zeros(1)
-    plan = Plan([work(w, settings=(2.0, 0.0))], [np.ones(1)])
+    plan = plan_of(([w], (2.0, 0.0)), gradients=[np.ones(1)])
     plan.vary(0, [(0, lambda step: 10.0 * (step + 1))])
     plan.step()
     plan.step()
@@ -149,7 +154,7 @@ def test_settings_may_be_functions_of_the_step():
 
 def test_a_function_that_fails_leaves_everything_as_it_was():
     w = np.zeros(1)
-    plan = Plan([work(w)], [np.ones(1)])
+    plan = plan_of([w], gradients=[np.ones(1)])
     plan.vary(0, [(0, lambda step: 1 / step)])
     with pytest.raises(ZeroDivisionError):
         plan.step([np.full(1, 7.0)])
@@ -161,7 +166,7 @@ def test_a_function_that_fails_leaves_everything_as_it_was():
 
 def test_given_gradients_and_the_usual_ones_take_turns():
     w = np.zeros(1)
-    plan = Plan([work(w, settings=(1.0, 0.0))], [np.ones(1)])
+    plan = plan_of(([w], (1.0, 0.0)), gradients=[np.ones(1)])
     for gradients, total in ((None, 1), ([np.full(1, 10.0)], 11), (None, 12), ([np.full(1, 20.0)], 32), (None, 33)):
         plan.step(gradients)
         assert w[0] - plan.steps * (plan.steps + 1) / 2 == total
@@ -169,7 +174,7 @@ def test_given_gradients_and_the_usual_ones_take_turns():
 
 def test_limits_are_errors():
     with pytest.raises(ValueError, match="at most 32 settings"):
-        Plan([work(np.zeros(1), settings=(0.0,) * 33)])
+        plan_of(([np.zeros(1)], (0.0,) * 33))
 
 
 def test_more_than_2_to_the_31_bytes():
@@ -177,7 +182,7 @@ def test_more_than_2_to_the_31_bytes():
     count = 2**28 + 3  # doubles: 2 GiB and a bit
     w, g = np.zeros(count), np.zeros(count)
     g[-1] = 5.0
-    plan = Plan([work(w, settings=(1.0, 0.0))])
+    plan = plan_of(([w], (1.0, 0.0)))
     plan.step([g])
     assert (w[0], w[-2], w[-1]) == (1.0, 1.0, 6.0)
 
@@ -185,7 +190,7 @@ def test_more_than_2_to_the_31_bytes():
 def test_two_threads_in_one_plan():
     """The second is refused while the first is inside, and nothing is lost."""
     w = np.zeros(3_000_000)
-    plan = Plan([work(w, settings=(0.0, 0.0))], [np.zeros(3_000_000)])
+    plan = plan_of(([w], (0.0, 0.0)), gradients=[np.zeros(3_000_000)])
     refused, made = [], []
 
     def many():

@@ -1,0 +1,104 @@
+"""Lays parameters, state and groups out for the engine."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fastlr import kernels
+from fastlr.arrays import Array, Tree, check_parameters, empty_flat, leaves, views
+from fastlr.engine import Work
+from fastlr.engine.native import Plan
+from fastlr.engine.oracle import OraclePlan
+from fastlr.groups import Group, Part, check_packed, check_patterns, partition
+from fastlr.rules.base import Rule
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What an optimizer steps over, and the engine's tables of it."""
+
+    parts: Sequence[Part]
+    tree: Tree
+    """The structure in which gradients come: a list for a list of groups."""
+    params: dict[str, Array]
+    state: dict[str, dict[str, Array]]
+    groups: list[Group]
+    grads: list[Array]
+    """Of packed parameters."""
+    plan: Plan
+
+
+def bind(parts: Sequence[Part], rule: Rule, call: str, after: Binding | None = None) -> Binding:
+    """Bind parts to the engine, behind those that are bound already; or raise, and leave those as they were."""
+    every = [*(after.parts if after else ()), *parts]
+    check_packed(every, call)
+    tree: Tree = [part.params for part in every] if every[0].listed else every[0].params
+    named = list(leaves(tree, call))
+    check_parameters(named, call)
+    params = dict(named)
+    check_patterns(rule, list(params), call)
+    groups, state = (list(after.groups), dict(after.state)) if after else ([], {})
+    new = list(params)[len(state) :]
+    for part in parts:
+        count = sum(1 for _ in leaves(part.params, call))
+        for group in _groups(part, {name: params[name] for name in new[:count]}):
+            groups.append(group)
+            state |= _state(group.rule, {name: params[name] for name in group.names})
+        new = new[count:]
+    grads = [array for part in every if part.packed for _, array in leaves(part.packed.grads, call)]
+    plan = _plan(rule, groups, params, state, grads)
+    # Nothing has been changed yet, and nothing below can fail.
+    plan.steps = after.plan.steps if after else 0
+    for i, group in enumerate(groups):
+        group.attach(plan, i)
+    return Binding(every, tree, params, state, groups, grads, plan)
+
+
+def _groups(part: Part, params: Mapping[str, Array]) -> list[Group]:
+    """The group of a part, or those into which patterns divide it."""
+    found = partition(part.rule, list(params))
+    if len(found) == 1:
+        return [Group(found[0][0], part.params, found[0][1])]
+    return [Group(rule, {name: params[name] for name in names}, names) for rule, names in found]
+
+
+def _state(rule: Rule, params: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+    """One flat buffer for each state array of a group, so that it merges where the parameters do."""
+    arrays = list(params.values())
+    state: dict[str, dict[str, Array]] = {name: {} for name in params}
+    for symbol in rule.kernel.state:
+        flat = empty_flat(sum(array.size for array in arrays), arrays[0].dtype)
+        flat.fill(rule.initial(symbol))
+        for name, view in zip(params, views(flat, arrays), strict=True):
+            state[name][symbol] = view
+    return state
+
+
+def _plan(
+    rule: Rule,
+    groups: Sequence[Group],
+    params: Mapping[str, Array],
+    state: Mapping[str, Mapping[str, Array]],
+    grads: Sequence[Array],
+) -> Plan:
+    """The engine's tables."""
+    backend, dtype = kernels.resolve(rule), str(next(iter(params.values())).dtype)
+    where = {name: i for i, group in enumerate(groups) for name in group.names}
+    rows = [(where[name], (array, *state[name].values())) for name, array in params.items()]
+    works = [_work(group.rule, dtype, backend) for group in groups]
+    engine = OraclePlan if backend == "numpy" else Plan
+    return engine(works, rows, grads, kernels.flushes(rule))
+
+
+def _work(rule: Rule, dtype: str, backend: str) -> Work:
+    kernel, coefficients = rule.kernel, rule.coefficients
+    at = (0, 0) if backend == "numpy" else kernels.addresses(rule, dtype, backend)
+    return Work(
+        kernel=kernel,
+        kernel_address=at[0],
+        coefficients=coefficients,
+        coefficients_address=at[1],
+        settings=rule.arguments(),
+        picks=[coefficients.returns.index(name) for name in kernel.coefficients],
+        states=len(kernel.state),
+        values=len(coefficients.returns),
+    )
