@@ -14,8 +14,10 @@ the words of the vocabulary, which in C differ by type.  The output is under `bu
 
 import re
 from collections.abc import Iterable
+from inspect import signature
 from typing import TypeVar
 
+from fastlr.rules import vocabulary
 from fastlr.rules.base import Rule
 from fastlr.rules.text import Coefficients, Kernel
 from fastlr.rules.vocabulary import WORDS
@@ -61,7 +63,7 @@ def _unique(texts: Iterable[T]) -> list[T]:
 
 
 def _words(word: str, ctype: str) -> str:
-    return f"{ctype}, {ctype}" if word in ("maximum", "power") else ctype
+    return ", ".join(ctype for _ in signature(getattr(vocabulary, word)).parameters)
 
 
 def _typed(names: Iterable[str], ctype: str) -> str:
@@ -73,51 +75,54 @@ def _body(text: Kernel | Coefficients, ctype: str) -> str:
     return re.sub(rf"\b({'|'.join(WORDS)})\(", rf"\1_{ctype}(", text.body)
 
 
+def _results(text: Kernel | Coefficients, ctype: str) -> str:
+    """The type of what it returns: a C tuple, or a single value."""
+    return f"({', '.join([ctype] * len(text.returns))})" if len(text.returns) > 1 else ctype
+
+
 def _cython_kernel(kernel: Kernel, ctype: str) -> str:
-    names, arrays = kernel.returns, ("w", "g", *kernel.state)
-    returned = f"({', '.join([ctype] * len(names))})" if len(names) > 1 else ctype
-    items = ", ".join([f"{name}[i]" for name in arrays] + list(kernel.coefficients))
-    stores = [f"        {name}[i] = out[{k}]" for k, name in enumerate(names)]
-    pointers = ", ".join(f"<{ctype} *> arrays[{k}]" for k in range(len(arrays)))
+    items = ", ".join([f"{name}[i]" for name in kernel.arrays] + list(kernel.coefficients))
+    pointers = ", ".join(f"<{ctype} *> arrays[{k}]" for k in range(len(kernel.arrays)))
     values = ", ".join(f"(<const {ctype} *> c)[{k}]" for k in range(len(kernel.coefficients)))
     return f"""
 
-cdef inline {returned} {kernel.name}_{ctype}({_typed(kernel.arguments, ctype)}) noexcept nogil:
+cdef inline {_results(kernel, ctype)} {kernel.name}_{ctype}({_typed(kernel.arguments, ctype)}) noexcept nogil:
 {_body(kernel, ctype)}
 
 cdef void {kernel.name}_{ctype}_loop(
-    int64_t n, {_typed(arrays, ctype + "s")}, {_typed(kernel.coefficients, ctype)}
+    int64_t n, {_typed(kernel.arrays, ctype + "s")}, {_typed(kernel.coefficients, ctype)}
 ) noexcept nogil:
     cdef int64_t i
     for i in range(n):
-        out = {kernel.name}_{ctype}({items})
-{chr(10).join(stores) if len(names) > 1 else "        w[i] = out"}
+        {", ".join(f"{name}[i]" for name in kernel.returns)} = {kernel.name}_{ctype}({items})
 
 cdef void {kernel.name}_{ctype}s(void **arrays, int64_t n, const void *c) noexcept nogil:
     {kernel.name}_{ctype}_loop(n, {pointers}, {values})"""
 
 
+def _settings(step: Coefficients) -> str:
+    return ", ".join(["t", *(f"settings[{k}]" for k in range(len(step.arguments) - 1))])
+
+
+def _out(step: Coefficients) -> str:
+    return ", ".join(f"out[{k}]" for k in range(len(step.returns)))
+
+
 def _cython_coefficients(step: Coefficients) -> str:
-    settings = ", ".join(["t", *(f"settings[{k}]" for k in range(len(step.arguments) - 1))])
-    count, arguments = len(step.returns), _typed(step.arguments, "double")
-    returned = f"({', '.join(['double'] * count)})" if count > 1 else "double"
-    stores = [f"    out[{k}] = values[{k}]" for k in range(count)] if count > 1 else ["    out[0] = values"]
     return f"""
 
-cdef inline {returned} {step.name}({arguments}) noexcept nogil:
+cdef inline {_results(step, "double")} {step.name}({_typed(step.arguments, "double")}) noexcept nogil:
 {_body(step, "double")}
 
 cdef void {step.name}_all(double t, const double *settings, double *out) noexcept nogil:
-    values = {step.name}({settings})
-{chr(10).join(stores)}"""
+    {_out(step)} = {step.name}({_settings(step)})"""
 
 
 def numba_kernel(kernel: Kernel) -> str:
     """A Python function of the same C signature, for `numba.cfunc`; `rule` and `dtype` are its globals."""
-    arrays = ("w", "g", *kernel.state)
-    views = "\n".join(f"    {name} = carray(arrays[{k}], n, dtype)" for k, name in enumerate(arrays))
+    views = "\n".join(f"    {name} = carray(arrays[{k}], n, dtype)" for k, name in enumerate(kernel.arrays))
     count = len(kernel.coefficients)
-    items = ", ".join([f"{name}[i]" for name in arrays] + [f"c[{k}]" for k in range(count)])
+    items = ", ".join([f"{name}[i]" for name in kernel.arrays] + [f"c[{k}]" for k in range(count)])
     return f"""\
 def {kernel.name}(arrays, n, coefficients):
 {views}
@@ -129,8 +134,7 @@ def {kernel.name}(arrays, n, coefficients):
 
 def numba_coefficients(step: Coefficients) -> str:
     """The same for a step's coefficients."""
-    settings = ", ".join(["t", *(f"settings[{k}]" for k in range(len(step.arguments) - 1))])
     return f"""\
 def {step.name}(t, settings, out):
-    {", ".join(f"out[{k}]" for k in range(len(step.returns)))} = rule({settings})
+    {_out(step)} = rule({_settings(step)})
 """

@@ -71,8 +71,7 @@ class Kernel(Text):
                 f"{self.name}: a kernel must not contain the number {literals[0]!r}, whose type would widen float32 in "
                 "some compilers; make it a coefficient"
             )
-        expected = ("w", "g", *self.returns[1:])
-        if self.returns[:1] != ("w",) or self.arguments[: len(expected)] != expected:
+        if self.returns[:1] != ("w",) or self.arguments[: len(self.arrays)] != self.arrays:
             raise TypeError(
                 f"{self.name}: a kernel takes w, g and its state arrays first and returns w and the state arrays "
                 f"in the same order; it takes {self.arguments} and returns {self.returns}"
@@ -83,8 +82,12 @@ class Kernel(Text):
         return self.returns[1:]
 
     @property
+    def arrays(self) -> tuple[str, ...]:
+        return ("w", "g", *self.state)
+
+    @property
     def coefficients(self) -> tuple[str, ...]:
-        return self.arguments[1 + len(self.returns) :]
+        return self.arguments[len(self.arrays) :]
 
     def __call__(self, *arrays_and_coefficients: Any) -> tuple[Any, ...]:
         out = self.function(*arrays_and_coefficients)
