@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlr.schedules.base import Scheduled, Steps, called, part
+from fastlr.schedules.plain import to_dict
 from fastlr.schedules.settings import Count, Decay, Finite, Finites, Length, Rate, Share, check_fields, kinds
 from fastlr.schedules.trend import SMALLEST_WINDOW, descends
 
@@ -167,6 +168,18 @@ class Driven(ABC):
         if self.mode == "min":
             return metric < best * (1.0 - self.rtol) - self.atol
         return metric > best * (1.0 + self.rtol) + self.atol
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain JSON, which `fastlr.schedules.from_dict` reads; the state is in `state_dict()`.
+
+        Examples
+        --------
+        >>> from fastlr.schedules import Plateau, from_dict
+        >>> settings = Plateau(0.5, patience=3, judge="trend").to_dict()
+        >>> settings["of"], from_dict(settings).patience
+        ({'schedule': 'Constant', 'value': 0.5}, 3)
+        """
+        return to_dict(self)
 
     def state_dict(self) -> dict[str, Any]:
         """What observations left behind, as plain JSON.

@@ -1,17 +1,20 @@
 """Schedules as plain JSON and back: `{"schedule": "Cosine", "peak": 0.1, ...}`, one inside another if need be."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastlr.schedules.base import Schedule
 from fastlr.schedules.settings import closest, kinds
+
+if TYPE_CHECKING:
+    from fastlr.schedules.driven import Driven
 
 KEY = "schedule"
 """Beside the fields, the name of the family."""
 
 
-def to_dict(schedule: Schedule) -> dict[str, Any]:
-    """What `Schedule.to_dict` returns."""
+def to_dict(schedule: "Schedule | Driven") -> dict[str, Any]:
+    """What `Schedule.to_dict` and `Driven.to_dict` return."""
     family = type(schedule)
     if families()[family.__name__] is not family:
         name = family.__name__
@@ -22,21 +25,24 @@ def to_dict(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def families() -> dict[str, type[Schedule]]:
+def families() -> dict[str, Any]:
     """Every family by name, those that users defined as well; fastlr's own where a user's has the same."""
-    from fastlr.schedules import FAMILIES  # not before all of them are there
+    from fastlr.schedules import FAMILIES, Driven, Greedy, Plateau  # not before all of them are there
 
-    return {family.__name__: family for family in (*_below(Schedule), *FAMILIES)}
+    every = (*_below(Schedule), *_below(Driven), *FAMILIES, Plateau, Greedy)
+    return {family.__name__: family for family in every}
 
 
-def _below(family: Any) -> Iterator[type[Schedule]]:
+def _below(family: Any) -> Iterator[Any]:
     for each in family.__subclasses__():
         yield each
         yield from _below(each)
 
 
-def from_dict(document: Mapping[str, Any]) -> Schedule:
+def from_dict(document: Mapping[str, Any]) -> Any:
     """A schedule of what `to_dict` returned, which may have been through JSON.
+
+    One that follows a metric begins anew: what it has observed is in its `state_dict()`.
 
     Parameters
     ----------
@@ -45,7 +51,7 @@ def from_dict(document: Mapping[str, Any]) -> Schedule:
 
     Returns
     -------
-    Schedule
+    Schedule or Driven
 
     Raises
     ------
@@ -79,7 +85,7 @@ def _read(value: Any) -> Any:
     return [_read(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def made(family: type[Schedule], fields: Mapping[str, Any], call: str) -> Schedule:
+def made(family: Any, fields: Mapping[str, Any], call: str) -> Any:
     """The schedule with these fields, or an error that says which there are."""
     for key in fields:
         if key not in kinds(family):
@@ -89,7 +95,7 @@ def made(family: type[Schedule], fields: Mapping[str, Any], call: str) -> Schedu
     return family(**fields)
 
 
-def required(family: type[Schedule]) -> list[str]:
+def required(family: Any) -> list[str]:
     """The fields that have no default."""
     return [name for name in kinds(family) if not hasattr(family, name)]
 

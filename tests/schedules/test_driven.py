@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastlr
-from fastlr.schedules import Constant, Cosine, Greedy, Plateau, Warmup
+from fastlr.schedules import Constant, Cosine, Greedy, Plateau, Warmup, from_dict
 from fastlr.schedules.trend import SMALLEST_WINDOW, descends
 from tests.helpers import bits
 
@@ -257,3 +257,25 @@ def test_what_is_no_metric_changes_nothing(metric):
     with pytest.raises(TypeError, match=r"^Plateau\.observe\(.*\): metric must be a number, got type "):
         plateau.observe(metric)
     assert plateau.state is before
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Plateau(Warmup(Cosine(0.5, 90), 10), patience=3, judge="trend", window=9, like="keras", high=0.25),
+        Greedy(0.5, factor=0.5, patience=2, mode="max", max_factor=4.0, average=3),
+    ],
+    ids=["Plateau", "Greedy"],
+)
+def test_settings_survive_json_and_the_state_travels_apart(schedule):
+    schedule.observe(1.0)
+    again = from_dict(json.loads(json.dumps(schedule.to_dict(), allow_nan=False)))
+    assert type(again) is type(schedule)
+    assert again.to_dict() == schedule.to_dict()
+    assert again.state == type(schedule)(0.5, patience=1).state != schedule.state
+    again.load_state_dict(schedule.state_dict())
+    for metric in (2.0, 3.0, 1.0, 4.0, 5.0, 6.0, 7.0):
+        assert again.observe(metric) == schedule.observe(metric)
+        assert again(20) == schedule(20)
+    with pytest.raises(ValueError, match=rf"^from_dict: {type(schedule).__name__} has no 'patiense', did you mean"):
+        from_dict({"schedule": type(schedule).__name__, "of": 0.5, "patiense": 3})
