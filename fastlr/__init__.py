@@ -4,6 +4,8 @@ opt = fastlr.Adam(params, lr=1e-3)
 opt.step(grads)                       # updates the arrays in place
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from fastlr import reference as reference
 from fastlr import rules as rules
 from fastlr import schedules as schedules
@@ -17,6 +19,9 @@ from fastlr.groups import layerwise as layerwise
 from fastlr.optimizer import Optimizer as Optimizer
 from fastlr.optimizer import from_rule as from_rule
 
+if _TYPE_CHECKING:
+    from fastlr.sklearn.patch import Patch as _Patch
+
 SGD = from_rule(rules.SGD)
 Adagrad = from_rule(rules.Adagrad)
 RMSprop = from_rule(rules.RMSprop)
@@ -24,3 +29,31 @@ Adam = from_rule(rules.Adam)
 AdamW = from_rule(rules.AdamW)
 
 __version__ = "0.1.0"
+
+
+def patch_sklearn() -> "_Patch":
+    """Let scikit-learn's own `MLPClassifier` and `MLPRegressor` train with fastlr's optimizers.
+
+    Networks that are fitted while the patch is in force get the numbers that they get without it: the same bits with
+    `solver="sgd"`, all but the last bits of each step with `solver="adam"` (in float64, which is their default).
+
+    Returns
+    -------
+    Patch
+        To use in a `with` block, or to call `undo()` of.  Patches may overlap: the last to be undone restores
+        scikit-learn's classes.
+
+    Examples
+    --------
+    >>> from sklearn.neural_network import MLPClassifier
+    >>> model = MLPClassifier(5, solver="sgd", max_iter=1000, tol=0.01, random_state=0)
+    >>> x, y = [[0.0], [1.0]], [0, 1]
+    >>> plain = model.fit(x, y).coefs_[0]
+    >>> with fastlr.patch_sklearn():
+    ...     patched = model.fit(x, y).coefs_[0]
+    >>> bool((patched == plain).all())
+    True
+    """
+    from fastlr.sklearn.patch import Patch  # scikit-learn is imported when it is asked for
+
+    return Patch()

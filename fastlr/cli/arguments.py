@@ -25,6 +25,11 @@ def whole(text: str) -> int:
     return _at_least(0, text)
 
 
+def sizes(text: str) -> tuple[int, ...]:
+    """Units of hidden layers: of "100,50", or "none"."""
+    return () if text == "none" else tuple(map(positive, text.split(",")))
+
+
 def _at_least(low: int, text: str) -> int:
     number = int(text) if text.strip().isdecimal() else -1
     if number < low:

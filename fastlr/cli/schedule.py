@@ -123,11 +123,12 @@ def _made(text: str, args: argparse.Namespace) -> Schedule:
 
 def _read(path: Path) -> Schedule:
     try:
-        return from_dict(json.loads(path.read_text(encoding="utf-8")))
+        made: Schedule = from_dict(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror or error}") from error
     except ValueError as error:
         raise CommandError(f"{path}: {error}") from error
+    return made
 
 
 def _document(

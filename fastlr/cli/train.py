@@ -9,7 +9,7 @@ from pathlib import Path
 import fastlr
 from fastlr import plots
 from fastlr.cli import terminal
-from fastlr.cli.arguments import check_output, comma_separated, positive, whole
+from fastlr.cli.arguments import check_output, comma_separated, positive, sizes, whole
 from fastlr.cli.command import CommandError, Commands
 from fastlr.lab import (
     BUILT_IN,
@@ -102,7 +102,7 @@ def add_to(commands: Commands) -> None:
     network = train.add_argument_group("network and training")
     network.add_argument(
         "--hidden",
-        type=_sizes,
+        type=sizes,
         default=default.hidden,
         metavar="N,N",
         help="units of each hidden layer, or none (default: 50)",
@@ -209,10 +209,6 @@ def _threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         fastlr.set_num_threads(before)
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    return () if text == "none" else tuple(map(positive, text.split(",")))
 
 
 def _share(text: str) -> float:

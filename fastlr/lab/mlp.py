@@ -7,15 +7,18 @@ another, so both can be views of `fastlr.pack`'s flat buffers and no gradient is
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.floating[Any]]
+from fastlr.lab.losses import LOSSES, LossName, sigmoid
+from fastlr.lab.losses import Array as Array
+
 Params: TypeAlias = Mapping[str, Array]
 Batch: TypeAlias = tuple[Array, NDArray[Any]]
 """Features, shape (rows, inputs), and targets: class indices, shape (rows,), or values."""
+Activation: TypeAlias = Literal["relu", "tanh", "logistic", "identity"]
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,10 @@ class MLP:
     ----------
     sizes : tuple of int
         Inputs, units of each hidden layer, outputs; (64, 10) is a linear model.
-    activation : {"relu", "tanh"}
+    activation : {"relu", "tanh", "logistic", "identity"}
         Of the hidden layers.
-    loss : {"cross_entropy", "mse"}
-        The mean over the rows of the softmax's cross-entropy in nats, or over all values of the squared error.
+    loss : {"cross_entropy", "binary_cross_entropy", "squared_error", "mse"}
+        What `fastlr.lab.losses` has: of classes, of labels that are 0 or 1 independently, of values.
     dtype : {"float32", "float64"}
 
     Raises
@@ -57,8 +60,8 @@ class MLP:
     """
 
     sizes: tuple[int, ...]
-    activation: Literal["relu", "tanh"] = "relu"
-    loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    activation: Activation = "relu"
+    loss: LossName = "cross_entropy"
     dtype: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
@@ -66,8 +69,8 @@ class MLP:
         if len(self.sizes) < 2 or not all(isinstance(size, int) and size > 0 for size in self.sizes):
             raise ValueError(f"MLP(sizes={self.sizes!r}): sizes must be at least two whole numbers above 0")
         for name, known in (
-            ("activation", ("relu", "tanh")),
-            ("loss", ("cross_entropy", "mse")),
+            ("activation", get_args(Activation)),
+            ("loss", tuple(LOSSES)),
             ("dtype", ("float32", "float64")),
         ):
             if (value := getattr(self, name)) not in known:
@@ -111,7 +114,9 @@ class MLP:
             params[f"b{layer}"] = np.zeros(fan_out, self.dtype)
         return params
 
-    def loss_and_grad(self, params: Params, grads: Params, batch: Batch) -> float:
+    def loss_and_grad(
+        self, params: Params, grads: Params, batch: Batch, *, row_weights: Array | None = None, l2: float = 0.0
+    ) -> float:
         """Compute the loss, and write its gradient into `grads`.
 
         Parameters
@@ -121,8 +126,12 @@ class MLP:
         grads : mapping of arrays
             Of the same names and shapes; overwritten.
         batch : (x, y)
-            x of shape (rows, inputs) and this dtype; y class indices, shape (rows,), or values of this dtype,
-            shape (rows, outputs), or (rows,) for one output.
+            x of shape (rows, inputs) and this dtype, an array or one of `scipy.sparse`; y class indices, shape
+            (rows,), or values of this dtype, shape (rows, outputs), or (rows,) for one output.
+        row_weights : array, shape (rows,)
+            Above 0: the loss is their weighted mean.  None: all rows weigh the same.
+        l2 : float
+            Adds l2/2 times the sum of the squared weights, without the biases, to the loss.
 
         Returns
         -------
@@ -133,14 +142,16 @@ class MLP:
         # A diverging network overflows: that shows in the loss, and is for the caller to judge.
         with np.errstate(over="ignore", invalid="ignore"):
             activations = self._activations(params, x)
-            loss, delta = self._loss(activations.pop(), y)
+            loss, delta = LOSSES[self.loss](activations.pop(), y, row_weights)
             for layer in range(self.depth, 0, -1):
                 a = activations.pop()
-                np.matmul(a.T, delta, out=grads[f"w{layer}"])
+                _multiply_transposed(a, delta, out=grads[f"w{layer}"])
                 np.add.reduce(delta, axis=0, out=grads[f"b{layer}"])
                 if layer > 1:
                     delta = delta @ params[f"w{layer}"].T
-                    delta *= a > 0 if self.activation == "relu" else 1 - a * a
+                    self._pull_back(a, delta)
+            if l2:
+                loss += self._penalise(params, grads, l2)
         return loss
 
     def outputs(self, params: Params, x: Array) -> Array:
@@ -153,14 +164,16 @@ class MLP:
     def loss_of(self, outputs: Array, y: NDArray[Any]) -> float:
         """The loss of the outputs for these targets."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return self._loss(outputs.copy(), y)[0]
+            return LOSSES[self.loss](outputs.copy(), y, None)[0]
 
     def predict(self, params: Params, x: Array) -> NDArray[Any]:
-        """Class indices, shape (rows,); or values, shape (rows, outputs), or (rows,) for one output."""
+        """Class indices, shape (rows,); or labels or values, shape (rows, outputs), or (rows,) for one output."""
         outputs = self.outputs(params, x)
         if self.loss == "cross_entropy":
             classes: NDArray[np.intp] = outputs.argmax(axis=1)
             return classes
+        if self.loss == "binary_cross_entropy":
+            outputs = (outputs > 0).astype(self.dtype)
         return outputs[:, 0] if self.sizes[-1] == 1 else outputs
 
     def _activations(self, params: Params, x: Array) -> list[Array]:
@@ -170,34 +183,42 @@ class MLP:
             z = activations[-1] @ params[f"w{layer}"]
             z += params[f"b{layer}"]
             if layer < self.depth:
-                if self.activation == "relu":
-                    np.maximum(z, 0, out=z)
-                else:
-                    np.tanh(z, out=z)
+                self._activate(z)
             activations.append(z)
         return activations
 
-    def _loss(self, outputs: Array, y: NDArray[Any]) -> tuple[float, Array]:
-        """The loss and its gradient with respect to the outputs, in their place."""
-        return _cross_entropy(outputs, y) if self.loss == "cross_entropy" else _mean_squared_error(outputs, y)
+    def _activate(self, z: Array) -> None:
+        """Turn a hidden layer's sums into its activations, in place."""
+        if self.activation == "relu":
+            np.maximum(z, 0, out=z)
+        elif self.activation == "tanh":
+            np.tanh(z, out=z)
+        elif self.activation == "logistic":
+            sigmoid(z)
+
+    def _pull_back(self, a: Array, delta: Array) -> None:
+        """Turn the gradient by a hidden layer's activations into that by its sums, in place."""
+        if self.activation == "relu":
+            delta *= a > 0
+        elif self.activation == "tanh":
+            delta *= 1 - a * a
+        elif self.activation == "logistic":
+            delta *= a - a * a
+
+    def _penalise(self, params: Params, grads: Params, l2: float) -> float:
+        """Add the penalty's gradient; its value."""
+        squares = 0.0
+        for layer in range(1, self.depth + 1):
+            w = params[f"w{layer}"]
+            gradient = grads[f"w{layer}"]
+            gradient += l2 * w
+            squares += float(np.vdot(w, w))
+        return 0.5 * l2 * squares
 
 
-def _cross_entropy(z: Array, y: NDArray[Any]) -> tuple[float, Array]:
-    rows = np.arange(len(z))
-    # the softmax of z - max(z) is the same, and its exponentials do not overflow
-    z -= z.max(axis=1, keepdims=True)
-    right = z[rows, y]
-    np.exp(z, out=z)
-    total = z.sum(axis=1, keepdims=True)
-    loss = float(np.mean(np.log(total[:, 0]) - right, dtype=np.float64))
-    z /= total
-    z[rows, y] -= 1
-    z /= len(z)
-    return loss, z
-
-
-def _mean_squared_error(p: Array, y: NDArray[Any]) -> tuple[float, Array]:
-    p -= y.reshape(p.shape)
-    loss = float(np.mean(p * p, dtype=np.float64))
-    p *= 2 / p.size
-    return loss, p
+def _multiply_transposed(a: Array, delta: Array, out: Array) -> None:
+    """`a.T @ delta`, where a may be sparse, which knows no `out`."""
+    if isinstance(a, np.ndarray):
+        np.matmul(a.T, delta, out=out)
+    else:
+        out[...] = a.T @ delta

@@ -31,7 +31,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
     """
     data, split, model = comparison.data, comparison.split, comparison.model
     configuration = comparison.configuration
-    found: dict[str, Any] = _plain(
+    found: dict[str, Any] = plain(
         {
             "fastlr": show_config("dicts"),
             "data": {
@@ -164,14 +164,14 @@ def _scaling(scaling: Scaling | None) -> dict[str, Any] | None:
     return None if scaling is None else {"mean": scaling.mean, "scale": scaling.scale}
 
 
-def _plain(value: Any) -> Any:
-    """The value in JSON's types."""
+def plain(value: Any) -> Any:
+    """The value in JSON's types; what is not finite is None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if callable(value) else value

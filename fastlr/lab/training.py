@@ -76,7 +76,7 @@ def compare(
         standardise=configuration.standardise,
         dtype=configuration.dtype,
     )
-    model = _network(data, configuration)
+    model = network(data, configuration)
     runs: list[Run] = []
     for index, choice in enumerate(choices):
         runs.append(_Training(model, split, choice, configuration, index).run(report, stop))
@@ -112,7 +112,8 @@ def evaluate(model: MLP, params: Params, part: Part, scale: float = 1.0) -> Scor
     return Scores(loss, {"r2": 1 - error / variance if variance else math.nan, "rmse": scale * math.sqrt(error)})
 
 
-def _network(data: DataSet, configuration: Configuration) -> MLP:
+def network(data: DataSet, configuration: Configuration) -> MLP:
+    """The network that a configuration describes, for this data."""
     sizes = (len(data.features), *configuration.hidden, len(data.classes) or 1)
     return MLP(sizes, configuration.activation, "cross_entropy" if data.classes else "mse", configuration.dtype)
 

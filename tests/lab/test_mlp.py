@@ -3,9 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 
 import fastlr
 from fastlr.lab import MLP, choose
+from fastlr.lab.losses import LOSSES
 
 NETWORKS = [
     MLP((4, 3), dtype="float64"),
@@ -14,6 +16,10 @@ NETWORKS = [
     MLP((4, 1), loss="mse", dtype="float64"),
     MLP((4, 5, 5, 1), loss="mse", dtype="float64"),
     MLP((4, 5, 2), "tanh", "mse", dtype="float64"),
+    MLP((4, 6, 5, 3), "logistic", dtype="float64"),
+    MLP((4, 6, 2), "identity", "squared_error", dtype="float64"),
+    MLP((4, 1), loss="binary_cross_entropy", dtype="float64"),
+    MLP((4, 5, 3), "tanh", "binary_cross_entropy", dtype="float64"),
 ]
 
 
@@ -23,6 +29,8 @@ def batch_for(model, rows=7, seed=3):
     if model.loss == "cross_entropy":
         return x, rng.integers(model.sizes[-1], size=rows)
     shape = rows if model.sizes[-1] == 1 else (rows, model.sizes[-1])
+    if model.loss == "binary_cross_entropy":
+        return x, rng.integers(2, size=shape).astype(model.dtype)
     return x, rng.normal(size=shape).astype(model.dtype)
 
 
@@ -33,22 +41,37 @@ def packed_for(model, seed=5):
     return packed
 
 
+WEIGHTS = np.random.default_rng(8).uniform(0.1, 3, 7)
+
+
 @pytest.mark.parametrize("model", NETWORKS, ids=str)
-def test_gradient_is_the_difference_quotient(model):
+@pytest.mark.parametrize("options", [{}, {"row_weights": WEIGHTS, "l2": 0.3}], ids=["plain", "weighted"])
+def test_gradient_is_the_difference_quotient(model, options):
     packed, batch = packed_for(model), batch_for(model)
-    model.loss_and_grad(packed.params, packed.grads, batch)
+    model.loss_and_grad(packed.params, packed.grads, batch, **options)
     found = packed.flat_grads.copy()
     expected = np.empty_like(found)
     h = 1e-6
     for i, weight in enumerate(packed.flat.copy()):
         packed.flat[i] = weight + h
-        above = model.loss_and_grad(packed.params, packed.grads, batch)
+        above = model.loss_and_grad(packed.params, packed.grads, batch, **options)
         packed.flat[i] = weight - h
-        below = model.loss_and_grad(packed.params, packed.grads, batch)
+        below = model.loss_and_grad(packed.params, packed.grads, batch, **options)
         packed.flat[i] = weight
         expected[i] = (above - below) / (2 * h)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
     assert np.abs(found).max() > 1e-3
+
+
+THEIR_ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "logistic": torch.sigmoid, "identity": lambda z: z}
+THEIR_LOSSES = {
+    "cross_entropy": torch.nn.functional.cross_entropy,
+    "mse": torch.nn.functional.mse_loss,
+    "squared_error": lambda p, y: ((p - y) ** 2).sum() / 2 / len(p),
+    "binary_cross_entropy": lambda z, y: (
+        torch.nn.functional.binary_cross_entropy_with_logits(z, y, reduction="sum") / len(z)
+    ),
+}
 
 
 @pytest.mark.parametrize("model", NETWORKS, ids=str)
@@ -60,8 +83,7 @@ def test_training_steps_are_torchs(model, name):
     settings = {key: value for key, value in choice.rule.settings().items() if key != "eps_root"}
     optimizer = getattr(torch.optim, type(choice.rule).__name__)(theirs.values(), **settings)
     ours = choice.optimizer(packed)
-    activation = getattr(torch, model.activation)
-    loss_function = getattr(torch.nn.functional, {"mse": "mse_loss"}.get(model.loss, model.loss))
+    activation, loss_function = THEIR_ACTIVATIONS[model.activation], THEIR_LOSSES[model.loss]
     for _ in range(5):
         loss = model.loss_and_grad(packed.params, packed.grads, (x, y))
         ours.step()
@@ -69,7 +91,8 @@ def test_training_steps_are_torchs(model, name):
         for layer in range(1, model.depth + 1):
             z = a @ theirs[f"w{layer}"] + theirs[f"b{layer}"]
             a = activation(z) if layer < model.depth else z
-        their_loss = loss_function(a, torch.tensor(y).reshape(a.shape) if model.loss == "mse" else torch.tensor(y))
+        targets = torch.tensor(y)
+        their_loss = loss_function(a, targets if model.loss == "cross_entropy" else targets.reshape(a.shape))
         optimizer.zero_grad()
         their_loss.backward()
         optimizer.step()
@@ -98,6 +121,53 @@ def test_loss_is_that_of_the_outputs():
         packed, (x, y) = packed_for(model), batch_for(model)
         loss = model.loss_and_grad(packed.params, packed.grads, (x, y))
         assert model.loss_of(model.outputs(packed.params, x), y) == loss
+
+
+@pytest.mark.parametrize("model", NETWORKS, ids=str)
+def test_a_weight_of_two_is_the_row_twice(model):
+    packed, (x, y) = packed_for(model), batch_for(model)
+    twice = np.array([0, 0, 1, 2, 3, 4, 4, 5, 6])
+    expected = model.loss_and_grad(packed.params, packed.grads, (x[twice], y[twice]))
+    gradient = packed.flat_grads.copy()
+    weights = np.array([2.0, 1, 1, 1, 2, 1, 1])
+    found = model.loss_and_grad(packed.params, packed.grads, (x, y), row_weights=weights)
+    assert found == pytest.approx(expected, rel=1e-13)
+    np.testing.assert_allclose(packed.flat_grads, gradient, rtol=1e-12, atol=1e-15)
+
+
+def test_the_penalty_spares_biases():
+    model = MLP((4, 5, 3), dtype="float64")
+    packed, batch = packed_for(model), batch_for(model)
+    plain = model.loss_and_grad(packed.params, packed.grads, batch)
+    gradients = {name: gradient.copy() for name, gradient in packed.grads.items()}
+    penalised = model.loss_and_grad(packed.params, packed.grads, batch, l2=0.5)
+    w1, w2 = packed.params["w1"], packed.params["w2"]
+    assert penalised - plain == pytest.approx(0.25 * ((w1**2).sum() + (w2**2).sum()))
+    np.testing.assert_allclose(packed.grads["w1"] - gradients["w1"], 0.5 * w1, atol=1e-14)
+    np.testing.assert_array_equal(packed.grads["b1"], gradients["b1"])
+
+
+@pytest.mark.parametrize("model", NETWORKS, ids=str)
+def test_sparse_features_give_the_same(model):
+    packed, (x, y) = packed_for(model), batch_for(model)
+    x[x < 0.3] = 0
+    expected = model.loss_and_grad(packed.params, packed.grads, (x, y))
+    gradient = packed.flat_grads.copy()
+    for kind in (sparse.csr_array, sparse.csc_array, sparse.csr_matrix):
+        packed.flat_grads.fill(np.nan)
+        loss = model.loss_and_grad(packed.params, packed.grads, (kind(x), y))
+        assert loss == pytest.approx(expected, rel=1e-13)
+        np.testing.assert_allclose(packed.flat_grads, gradient, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(("dtype", "logit"), [("float32", 1e4), ("float32", 1e30), ("float64", 1e200)])
+def test_huge_logits_of_labels_do_not_overflow(dtype, logit):
+    for label, sign in [(1, 1), (0, -1), (0, 1), (1, -1)]:
+        z = np.array([[sign * logit]], dtype)
+        loss, delta = LOSSES["binary_cross_entropy"](z, np.array([[label]], dtype), None)
+        right = (sign > 0) == bool(label)
+        assert loss == (0 if right else pytest.approx(logit, rel=1e-6))
+        assert delta[0, 0] == (0 if right else sign)
 
 
 @pytest.mark.parametrize(("dtype", "logit"), [("float32", 1e4), ("float32", 1e30), ("float64", 1e200)])
@@ -154,6 +224,10 @@ def test_predict():
     np.testing.assert_array_equal(MLP((2, 2), loss="mse", dtype="float64").predict(swap, x), [[0, 1], [1, 0]])
     one = {"w1": np.array([[2.0], [3.0]]), "b1": np.array([1.0])}
     np.testing.assert_array_equal(MLP((2, 1), loss="mse", dtype="float64").predict(one, x), [3, 4])
+    labels = {"w1": swap["w1"], "b1": np.array([-1.0, 1.0])}
+    np.testing.assert_array_equal(
+        MLP((2, 2), loss="binary_cross_entropy", dtype="float64").predict(labels, x), [[0, 1], [0, 1]]
+    )
 
 
 @pytest.mark.parametrize(
