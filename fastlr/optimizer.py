@@ -100,7 +100,8 @@ class Optimizer:
         ----------
         grads : array, or sequence or mapping of arrays
             In the structure, shapes and dtype of the parameters, C-contiguous (for groups a list, an entry a group);
-            read where they are and not kept.  None for packed parameters: then `packed.grads` are used.
+            read where they are and not kept.  None for packed parameters: then `packed.grads` are used; and in it for
+            what belongs to a frozen group.
 
         Returns
         -------
