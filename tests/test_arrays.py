@@ -69,7 +69,7 @@ def test_gradients_match_by_key(tree: Any) -> None:
 def test_gradients_of_another_structure_are_refused(tree: Any, data: Any) -> None:
     paths = [name for name, _ in arrays.leaves(tree, "call")]
     path = data.draw(st.sampled_from(paths))
-    wrong = data.draw(st.sampled_from([None, 1.0, [A], {"a": A}, "ab", (), {}]))
+    wrong = data.draw(st.sampled_from([1.0, [A], {"a": A}, "ab", (), {}]))
     other = replaced(tree, path, wrong)
     with pytest.raises(TypeError, match=r"^call: .* must be a NumPy array, got "):
         list(arrays.matched(tree, other, "call"))
@@ -77,6 +77,16 @@ def test_gradients_of_another_structure_are_refused(tree: Any, data: Any) -> Non
         outer = path.split(".", 1)[0]
         with pytest.raises((TypeError, ValueError), match=r"^call: .* must "):
             list(arrays.matched(tree, replaced(tree, outer, A) if "." in path else A, "call"))
+
+
+@given(trees(LEAVES), st.data())
+def test_none_stands_for_gradients_that_are_not_there(tree: Any, data: Any) -> None:
+    paths = [name for name, _ in arrays.leaves(tree, "call")]
+    path = data.draw(st.sampled_from(paths))
+    outer = ".".join(path.split(".")[: data.draw(st.integers(0, path.count(".") + 1))])
+    got = list(arrays.matched(tree, replaced(tree, outer, None), "call"))
+    absent = [name == outer or name.startswith(f"{outer}.") or not outer for name in paths]
+    assert [array is None for array in got] == absent
 
 
 def replaced(tree: Any, path: str, value: Any) -> Any:
