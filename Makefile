@@ -4,7 +4,7 @@ BIN := .venv/bin
 ASV := $(BIN)/asv --config benchmarks/asv.conf.json
 COMPILED := setup.py pyproject.toml $(wildcard fastlr/rules/*.py fastlr/kernels/*.py fastlr/*/*.h fastlr/*/*.pxd fastlr/*/*.pyx)
 
-.PHONY: demo test lint unit test-slow test-peers bench-quick bench performance clean
+.PHONY: demo test lint unit test-slow test-random test-peers bench-quick bench performance clean
 
 demo: .venv/demo  ## train on the digits with five optimizers
 	$(BIN)/fastlr train digits --compare sgd,momentum,adagrad,rmsprop,adam
@@ -21,6 +21,9 @@ unit: .venv/test
 
 test-slow: .venv/test  ## what takes minutes
 	$(BIN)/pytest -m slow
+
+test-random: .venv/test  ## the default run with other random examples than always
+	HYPOTHESIS_PROFILE=random $(BIN)/pytest
 
 test-peers: .venv/peers  ## against the real Keras and optax
 	KERAS_BACKEND=jax $(BIN)/pytest -m peers
