@@ -123,11 +123,8 @@ def _show(race: Race, shown: "Console") -> None:
 
 
 def _table(race: Race) -> "Table":
-    from rich import box
-    from rich.table import Table
-
     header, rows = tables.summary(race, speed=False)  # which would not fit
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    table = terminal.plain_table()
     for name in header:
         left = name in ("optimizer", "dtype", "best peer")
         table.add_column(name, justify="left" if left else "right", no_wrap=True)

@@ -159,10 +159,7 @@ def _finite(value: Any) -> Any:
 
 def _table(seen: Mapping[str, Landmarks]) -> "Table":
     """A row for each schedule."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    table = terminal.plain_table()
     table.add_column("schedule", overflow="fold")
     for header in ("first", "peak", "at\nstep", "end", "mean", "area", "under a tenth\nof the peak", "jumps"):
         table.add_column(header, justify="right", no_wrap=True)

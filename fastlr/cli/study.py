@@ -100,10 +100,7 @@ def _write(folder: Path, results: Sequence[StudyResult]) -> None:
 
 
 def _table(result: StudyResult) -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    table = terminal.plain_table()
     for header in report.HEADER:
         table.add_column(header, overflow="fold", no_wrap=header == "")
     for claim in result.claims:

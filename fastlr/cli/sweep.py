@@ -155,10 +155,7 @@ def _curve(curve: Curve) -> dict[str, Any]:
 
 
 def _table(result: Sweep) -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    table = terminal.plain_table()
     for header in tables.HEADER:
         table.add_column(header, justify="left" if header == "optimizer" else "right")
     for row in tables.summary(result.curves):

@@ -50,6 +50,14 @@ def console(*, stderr: bool = False) -> "Console":
     return made
 
 
+def plain_table() -> "Table":
+    """A table without a frame, as every command shows its results; columns and rows are the command's."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+
+
 @contextmanager
 def progress_bars(names: Sequence[str], where: "Console") -> Iterator[Callable[[Progress], None]]:
     """A bar for each optimizer with the loss as it is; the function moves them."""
@@ -89,10 +97,7 @@ def described(comparison: Comparison) -> str:
 
 def results(comparison: Comparison) -> "Table":
     """The table at the end: a row for each optimizer."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    table = plain_table()
     table.add_column("optimizer", no_wrap=True)
     metrics = list(comparison.runs[0].history[0].train.metrics)
     headers = [f"{part}\n{LABELS[metric]}" for metric in metrics for part in ("train", "test")]
