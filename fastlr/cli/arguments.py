@@ -45,3 +45,17 @@ def check_output(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(f"--out {folder}: {error.strerror or error}") from error
+
+
+def add_data(group: argparse._ArgumentGroup) -> None:
+    """Add what is said of a data set: its target, its columns, their scale."""
+    group.add_argument("--target", metavar="COLUMN", help="the column to predict (CSV files)")
+    group.add_argument("--task", choices=("classification", "regression"), help="default: decided by the target")
+    group.add_argument("--ignore", metavar="COLUMNS", type=comma_separated, help="columns to leave out: id,name")
+    group.add_argument(
+        "--no-standardise",
+        "--no-standardize",
+        dest="standardise",
+        action="store_false",
+        help="take the features as they are, rather than with mean 0 and deviation 1",
+    )

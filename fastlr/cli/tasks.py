@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fastlr.cli.arguments import comma_separated, positive, sizes, whole
+from fastlr.cli.arguments import add_data, positive, sizes, whole
 from fastlr.cli.command import CommandError
 from fastlr.lab import BUILT_IN, Configuration, Workload, blobs, load, workload
 
@@ -20,16 +20,7 @@ OF_DATA = ("target", "task", "ignore", "hidden", "activation", "batch")
 def add_task(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what is trained; `--data` or DATA is the command's own."""
     group = parser.add_argument_group("data and network (but for blobs)")
-    group.add_argument("--target", metavar="COLUMN", help="the column to predict (CSV files)")
-    group.add_argument("--task", choices=("classification", "regression"), help="default: decided by the target")
-    group.add_argument("--ignore", metavar="COLUMNS", type=comma_separated, help="columns to leave out: id,name")
-    group.add_argument(
-        "--no-standardise",
-        "--no-standardize",
-        dest="standardise",
-        action="store_false",
-        help="take the features as they are, rather than with mean 0 and deviation 1",
-    )
+    add_data(group)
     group.add_argument("--hidden", type=sizes, metavar="N,N", help="units of each hidden layer, or none (default: 50)")
     group.add_argument("--activation", choices=("relu", "tanh"), help="default: relu")
     group.add_argument("--batch", type=positive, metavar="N", help="rows in a step (default: 32)")

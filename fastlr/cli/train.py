@@ -9,7 +9,7 @@ from pathlib import Path
 import fastlr
 from fastlr import plots
 from fastlr.cli import terminal
-from fastlr.cli.arguments import check_output, comma_separated, positive, sizes, whole
+from fastlr.cli.arguments import add_data, check_output, comma_separated, positive, sizes, whole
 from fastlr.cli.command import CommandError, Commands
 from fastlr.lab import (
     BUILT_IN,
@@ -66,18 +66,7 @@ def add_to(commands: Commands) -> None:
     train.add_argument("data", metavar="DATA", help=f"{', '.join(BUILT_IN)}, or the path of a CSV file")
 
     data = train.add_argument_group("data")
-    data.add_argument("--target", metavar="COLUMN", help="the column to predict (CSV files)")
-    data.add_argument("--task", choices=("classification", "regression"), help="default: decided by the target")
-    data.add_argument(
-        "--ignore", metavar="COLUMNS", type=comma_separated, default=(), help="columns to leave out: id,name"
-    )
-    data.add_argument(
-        "--no-standardise",
-        "--no-standardize",
-        dest="standardise",
-        action="store_false",
-        help="take the features as they are, rather than with mean 0 and deviation 1",
-    )
+    add_data(data)
     data.add_argument(
         "--test-share", type=_share, default=default.test_share, metavar="X", help="of the rows (default: %(default)s)"
     )
@@ -133,7 +122,7 @@ def _train(args: argparse.Namespace) -> int:
     errors = terminal.console(stderr=True)
     shown = errors if args.json else terminal.console()
     choices, configuration = _choices(args), _configuration(args)
-    data = load(args.data, target=args.target, task=args.task, ignore=args.ignore)
+    data = load(args.data, target=args.target, task=args.task, ignore=args.ignore or ())
     names = [choice.name for choice in choices]
     folder = args.out or Path("runs") / "-".join([data.name, *names])
     check_output(folder)
