@@ -58,7 +58,7 @@ def extensions() -> list[Extension]:
                 f"fastlr.kernels._{level}",
                 [str(path)],
                 include_dirs=["fastlr/kernels"],
-                depends=["fastlr/kernels/vocabulary.h"],
+                depends=["fastlr/kernels/vocabulary.h", "fastlr/kernels/measure.h"],
                 extra_compile_args=[*EXACT, *flags],
             )
         )

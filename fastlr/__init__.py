@@ -18,6 +18,11 @@ from fastlr.groups import Group as Group
 from fastlr.groups import layerwise as layerwise
 from fastlr.optimizer import Optimizer as Optimizer
 from fastlr.optimizer import from_rule as from_rule
+from fastlr.report import NonFiniteError as NonFiniteError
+from fastlr.report import Report as Report
+from fastlr.rules.averaging import EMA as EMA
+from fastlr.rules.averaging import UniformAverage as UniformAverage
+from fastlr.scaler import LossScaler as LossScaler
 
 if _TYPE_CHECKING:
     from fastlr.sklearn.patch import Patch as _Patch

@@ -10,6 +10,7 @@ from fastlr.engine.native import Plan
 from fastlr.engine.oracle import OraclePlan
 from fastlr.groups import Group, Part, check_packed, check_patterns, partition
 from fastlr.rules.base import Rule
+from fastlr.rules.passes import SUMMED
 
 
 @dataclass(frozen=True)
@@ -101,4 +102,20 @@ def _work(rule: Rule, dtype: str, backend: str) -> Work:
         picks=[coefficients.returns.index(name) for name in kernel.coefficients],
         states=len(kernel.state),
         values=len(coefficients.returns),
+        rate_at=coefficients.arguments.index("lr") - 1,
+        scale_at=kernel.coefficients.index("scale") if kernels.built_in(kernel) else -1,
     )
+
+
+def summing(binding: Binding, sums: Mapping[str, Array], backend: str, flush: bool) -> Plan:
+    """A plan that adds the parameters' gradients to these arrays."""
+    dtype = str(next(iter(sums.values())).dtype)
+    address = kernels.compiled(SUMMED.name, dtype)
+    work = Work(SUMMED, address, _no_coefficients, 0, (), (), states=0, values=0, rate_at=0, scale_at=-1)
+    rows = [(index, (sums[name],)) for (index, _), name in zip(binding.plan.rows, binding.params, strict=True)]
+    engine = OraclePlan if backend == "numpy" else Plan
+    return engine([work] * len(binding.groups), rows, binding.grads, flush)
+
+
+def _no_coefficients(t: float) -> tuple[float, ...]:
+    return ()

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, Protocol, cast
 
 import numpy as np
@@ -10,8 +11,10 @@ from fastlr import kernels, statedict
 from fastlr.arrays import Array, Tree, explain_misfit, matched
 from fastlr.binding import Binding, bind
 from fastlr.buffers import Packed
+from fastlr.complete import Complete
 from fastlr.engine.native import MisfitError
 from fastlr.groups import Group, split
+from fastlr.report import Report
 from fastlr.rules.base import Rule
 from fastlr.rules.settings import Schedulable
 
@@ -52,6 +55,7 @@ class Optimizer:
     def __init__(self, params: Tree, rule: Rule) -> None:
         self.name = type(rule).__name__
         self._rule = rule
+        self._complete = None if rule.plain else Complete(rule, self.name)
         call = f"{self.name}(params)"
         self._take(bind(split(params, rule, call), rule, call))
 
@@ -91,6 +95,8 @@ class Optimizer:
         self.params, self.state, self.groups = binding.params, binding.state, binding.groups
         self.dtype = next(iter(self.params.values())).dtype
         tree = binding.tree
+        if self._complete is not None:
+            self._complete.attach(binding)
         self._is_list = type(tree) is list and all(isinstance(leaf, np.ndarray) for leaf in tree)
 
     def step(self, grads: Tree | None = None) -> bool:
@@ -106,7 +112,8 @@ class Optimizer:
         Returns
         -------
         bool
-            True: the step was applied.
+            True: the step was applied.  False: it was skipped (`on_nonfinite`), or awaits more micro-batches
+            (`accumulate`); `opt.report` says which.
 
         Raises
         ------
@@ -114,12 +121,69 @@ class Optimizer:
             For gradients or a scheduled value that cannot be used; nothing is changed then.
         RuntimeError
             If another thread is inside a step of this optimizer.
+        NonFiniteError
+            For gradients with NaN or infinity if the optimizer was made with `on_nonfinite="raise"`, or when more than
+            `max_skips` steps in a row were skipped; nothing is changed then.
         """
         arrays = None if grads is None and self._binding.grads else self._arrays(grads)
         try:
-            return self._plan.step(arrays)
+            return self._plan.step(arrays) if self._complete is None else self._complete.step(arrays)
         except MisfitError as misfit:
             raise self._explained(misfit.args[0], arrays) from None
+
+    def flush(self) -> bool:
+        """Make a step with the micro-batches that were added so far, as at the end of an epoch.
+
+        Returns
+        -------
+        bool
+            Whether a step was applied; False also if there were none.
+
+        Examples
+        --------
+        >>> w = np.zeros(1)
+        >>> opt = fastlr.SGD(w, lr=1.0, accumulate=3)
+        >>> opt.step(np.array([-1.0])), opt.step(np.array([-3.0])), opt.flush(), w
+        (False, False, True, array([2.]))
+        """
+        return self._complete.flush() if self._complete is not None else False
+
+    @property
+    def report(self) -> Report | None:
+        """What the last call of `step` did; None before the first.
+
+        How much of it was measured the options `report`, `report_every` and `alpha_every` say.
+
+        Examples
+        --------
+        >>> w = np.zeros(2)
+        >>> opt = fastlr.SGD(w, lr=0.5, max_norm=1.0)
+        >>> opt.step(np.array([3.0, 4.0])), w
+        (True, array([-0.3, -0.4]))
+        >>> opt.report.grad_norm, opt.report.clip_factor, opt.report.lr
+        (5.0, 0.2, (0.5,))
+        """
+        rates = [self._plan.rate(i) for i in range(len(self.groups))]
+        if self._complete is not None:
+            return self._complete.report(rates)
+        return Report(self.steps, True, "", tuple(rates), 0, 1.0) if self.steps else None
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Have the average of the weights in the place of the parameters inside a `with` block.
+
+        The parameters are put back at its end, bit for bit, also when the block raises.  Before the first average is
+        taken the block sees the parameters.  Inside it steps cannot be made, nor states saved or loaded.
+
+        Raises
+        ------
+        ValueError
+            If the optimizer was made without `average`.
+        RuntimeError
+            Inside another such block.
+        """
+        if self._complete is None:
+            raise ValueError(f"{self.name}.averaged(): the optimizer must be made with average=, such as fastlr.EMA()")
+        return self._complete.averaged(self.params)
 
     def _arrays(self, grads: Tree) -> list[Array | None]:
         """The gradients in the order of the parameters, or an error that says where their structure differs."""

@@ -7,9 +7,10 @@ Spinning for about as long as waking takes (25 us), it is 170 us and 220 us.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from enum import IntEnum, IntFlag
+from typing import Any, Protocol, TypeAlias
 
 # Asked before the OpenMP runtime is there, which may bind this thread to one processor.  Windows and macOS have none.
 PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -50,3 +51,63 @@ class Work:
     """Which of the values the kernel takes, in its order."""
     states: int
     values: int
+    rate_at: int
+    """Which of the settings is the learning rate."""
+    scale_at: int
+    """Which of the kernel's coefficients multiplies the gradient, and nothing else; -1 where there is none."""
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What a plan's steps may do besides running the kernels."""
+
+    apart: bool
+    """Keep parameters apart that could be run as one, for what is measured of each."""
+    zero: bool
+    """Zero the gradients."""
+    averages: Sequence[Any]
+    """Arrays like the parameters, or none."""
+    last: Sequence[Any]
+    """Arrays like the parameters in which a step is kept, or none."""
+    clipped: Callable[..., tuple[Any, ...]]
+    blended: Callable[..., tuple[Any, ...]]
+    """See `fastlr.rules.passes`."""
+    addresses: Mapping[str, int]
+    """Of these two as C functions, and of those of measure.h: "clipped", "blended", "dot", "largest", "faults",
+    "moved"."""
+
+
+class Gather(IntFlag):
+    """What is gathered in a step, as in chunks.pxd."""
+
+    GRADIENT = 1
+    UPDATE = 2
+    KEEP = 4
+    ALONG = 8
+    CLIPPED = 16
+
+
+class Total(IntEnum):
+    """The columns of what was gathered, as in chunks.pxd."""
+
+    GRADIENT_SQUARES = 0
+    GRADIENT_LARGEST = 1
+    ALONG_LAST = 2
+    ALONG_OWN = 3
+    UPDATE_SQUARES = 4
+    WEIGHT_SQUARES = 5
+    WEIGHT_LARGEST = 6
+    CLIPPED_SQUARES = 7
+    GRADIENT_FAULTS = 8
+
+
+class Treatment(Protocol):
+    """Decides about a step, and is told of it."""
+
+    def begin(self, gradients: Sequence[Any]) -> bool:
+        """Before anything is changed: whether to make the step."""
+        ...
+
+    def end(self) -> None:
+        """After the step."""
+        ...

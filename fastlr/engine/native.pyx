@@ -14,13 +14,20 @@ the cache have nothing to gain, for each line that is written was read; huge pag
 and a step of 64 million weights takes the same time without them.
 """
 
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from itertools import pairwise
+
+import numpy as np
 
 cimport numpy as cnp
 from fastlr.engine.chunks cimport (
-    MAX_ARRAYS, MAX_VALUES, Group, Segment, Sweep, chunks_of, coefficients_function, compute_coefficients,
-    fastlr_enter_mode, fastlr_leave_mode, kernel_function, run_chunks, run_parts,
+    GRADIENT, GRADIENT_LARGEST, MAX_ARRAYS, MAX_VALUES, SUMS, WEIGHT_LARGEST, Group, Segment, Sweep, chunks_of, coefficients_function,
+    compute_coefficients, dot_function, fastlr_enter_mode, fastlr_leave_mode, kernel_function, largest_function,
+    moved_function, run_chunks, run_parts, run_passes,
 )
 
 cnp.import_array()
@@ -106,15 +113,21 @@ cdef class Plan:
 
     cdef public int64_t steps
     """How many steps were made."""
-    cdef readonly object works, rows
+    cdef public object treatment
+    """What decides about a step once its gradients are there (`Treatment`), or None."""
+    cdef readonly object works, rows, passes
+    cdef readonly object factors
+    """What the gradient of each row is multiplied by, float64."""
+    cdef readonly object totals
+    """What was gathered: a row for each parameter, and one for all of them; see `fastlr.engine.Gathered`."""
     cdef list _weights, _varying
     cdef object _usual
     cdef Group *_groups
     cdef Segment *_entries
     cdef Span *_owned
     cdef Sweep _sweep
-    cdef int64_t _group_count, _entry_count, _owned_count, _bytes
-    cdef bint _busy, _pointed_at_usual
+    cdef int64_t _group_count, _entry_count, _owned_count, _bytes, _weights_moved
+    cdef bint _busy, _pointed_at_usual, _apart
 
     def __cinit__(self, works, rows, gradients=None, bint flush=False):
         self.works = works
@@ -133,6 +146,7 @@ cdef class Plan:
         self._own()
 
     def __dealloc__(self):
+        free(self._sweep.passes.sums)
         free(self._groups)
         free(self._entries)
         free(self._sweep.segments)
@@ -152,6 +166,8 @@ cdef class Plan:
             self._groups[j].coefficients = <coefficients_function> <uintptr_t> work.coefficients_address
             self._groups[j].arrays = 2 + work.states
             self._groups[j].given = len(work.settings)
+            self._groups[j].rate_at = work.rate_at
+            self._groups[j].scale_at = work.scale_at
             self._groups[j].count = len(work.picks)
             for k, pick in enumerate(work.picks):
                 self._groups[j].pick[k] = pick
@@ -159,10 +175,76 @@ cdef class Plan:
         for i, (group, arrays) in enumerate(self.rows):
             entry = &self._entries[i]
             entry.group = &self._groups[self._checked(group)]
+            entry.row = i
             entry.n = arrays[0].size
             entry.arrays[0] = <char *> cnp.PyArray_DATA(arrays[0])
             for k in range(1, entry.group.arrays - 1):
                 entry.arrays[k + 1] = <char *> cnp.PyArray_DATA(arrays[k])
+
+    def equip(self, passes):
+        """Do more in a step than to run the kernels: see `fastlr.engine.Passes`."""
+        cdef int64_t i, chunks = 0
+        self.passes = passes
+        self.factors = np.ones(self._entry_count)
+        self.totals = np.zeros((self._entry_count + 1, SUMS))
+        self._apart = passes.apart
+        for i in range(self._entry_count):
+            entry = &self._entries[i]
+            chunks += chunks_of(entry.n)
+            entry.average = <char *> cnp.PyArray_DATA(passes.averages[i]) if passes.averages else NULL
+            entry.last = <char *> cnp.PyArray_DATA(passes.last[i]) if passes.last else NULL
+        free(self._sweep.passes.sums)
+        self._sweep.passes.sums = NULL
+        if self._apart:
+            self._sweep.passes.sums = <double *> allocated(chunks * SUMS * sizeof(double))
+        self._sweep.passes.factors = <double *> cnp.PyArray_DATA(self.factors)
+        self._sweep.passes.zero = passes.zero
+        self._sweep.passes.limit = INFINITY
+        self._sweep.passes.clipped = <kernel_function> <uintptr_t> passes.addresses["clipped"]
+        self._sweep.passes.blended = <kernel_function> <uintptr_t> passes.addresses["blended"]
+        self._sweep.passes.dot = <dot_function> <uintptr_t> passes.addresses["dot"]
+        self._sweep.passes.largest = <largest_function> <uintptr_t> passes.addresses["largest"]
+        self._sweep.passes.faults = <largest_function> <uintptr_t> passes.addresses["faults"]
+        self._sweep.passes.moved = <moved_function> <uintptr_t> passes.addresses["moved"]
+        self._sweep.passes.visit = run_passes
+        self._sweep.count = 0
+        self._pointed_at_usual = False
+
+    def direct(self, int gather, bint scaled, double limit, double share):
+        """What the next step does besides: gather sums, scale by the factors, limit gradients, move the averages."""
+        self._sweep.passes.gather = gather
+        self._sweep.passes.scaled = scaled
+        self._sweep.passes.limit = limit
+        self._sweep.passes.share = share
+
+    @property
+    def directions(self):
+        """What `direct` was told."""
+        passes = &self._sweep.passes
+        return passes.gather, bool(passes.scaled), passes.limit, passes.share
+
+    cpdef measure(self, gradients):
+        """Gather what is in the gradients, which are pointed at already, and change nothing."""
+        cdef unsigned long long mode = fastlr_enter_mode(self._sweep.flush)
+        self._sweep.passes.only_measure = True
+        self._sweep.passes.gather = GRADIENT
+        self._sweep_over(self._weights_moved * self._sweep.itemsize)
+        self._sweep.passes.only_measure = False
+        fastlr_leave_mode(mode)
+        self._collect()
+
+    cdef _collect(self):
+        """Add the sums of chunks in their order, and those of rows in theirs."""
+        cdef double[:, ::1] totals = self.totals
+        cdef double *sums
+        cdef Segment *segment
+        cdef int64_t i, chunk
+        self.totals.fill(0.0)
+        for i in range(self._sweep.count):
+            segment = &self._sweep.segments[i]
+            for chunk in range(segment.first_chunk, segment.first_chunk + chunks_of(segment.n)):
+                add(&totals[segment.row, 0], self._sweep.passes.sums + chunk * SUMS)
+            add(&totals[self._entry_count, 0], &totals[segment.row, 0])
 
     cdef _own(self):
         """Note the memory that a gradient must not share, sorted, neighbours joined."""
@@ -208,6 +290,10 @@ cdef class Plan:
         """Let a group have taken so many."""
         self._groups[self._checked(group)].steps = steps
 
+    def rate(self, int64_t group):
+        """The learning rate of a group's last step; 0 before the first."""
+        return self._groups[self._checked(group)].rate
+
     def is_frozen(self, int64_t group):
         """Whether steps pass a group by."""
         return bool(self._groups[self._checked(group)].frozen)
@@ -240,16 +326,30 @@ cdef class Plan:
             gradient = gradients[i]
             if not fits(self._weights[i], gradient):
                 raise MisfitError(i)
+            if self._sweep.passes.zero and not cnp.PyArray_ISWRITEABLE(gradient):
+                raise MisfitError(i)
             begin = <char *> cnp.PyArray_DATA(gradient)
             if begin != self._entries[i].arrays[1]:
                 moved = True
                 if self._is_owned(begin, begin + self._entries[i].n * self._sweep.itemsize):
                     raise MisfitError(i)
         if moved or self._sweep.count == 0:
+            if self._sweep.passes.zero:
+                self._check_apart(gradients)
             for i in range(self._entry_count):
                 if not self._entries[i].group.frozen:
                     self._entries[i].arrays[1] = <char *> cnp.PyArray_DATA(gradients[i])
             self._merge()
+
+    cdef _check_apart(self, gradients):
+        """Gradients that are zeroed must not share memory: one would be gone before the other is read."""
+        spans = sorted(
+            (<uintptr_t> cnp.PyArray_DATA(g), <uintptr_t> cnp.PyArray_DATA(g) + g.nbytes, i)
+            for i, g in enumerate(gradients) if not self._entries[<int64_t> i].group.frozen and g.size
+        )
+        for (_, end, _), (begin, _, i) in pairwise(spans):
+            if begin < end:
+                raise MisfitError(i)
 
     cdef bint _is_owned(self, char *begin, char *end) noexcept:
         cdef int64_t low = 0, high = self._owned_count, middle
@@ -267,12 +367,14 @@ cdef class Plan:
         cdef Segment *entry
         cdef Segment *last = NULL
         self._bytes = 0
+        self._weights_moved = 0
         for i in range(self._entry_count):
             entry = &self._entries[i]
             if entry.n == 0 or entry.group.frozen:
                 continue
+            self._weights_moved += entry.n
             self._bytes += entry.n * entry.group.arrays * self._sweep.itemsize
-            if last != NULL and continues(last, entry, self._sweep.itemsize):
+            if last != NULL and not self._apart and continues(last, entry, self._sweep.itemsize):
                 last.n += entry.n
                 continue
             if last != NULL:
@@ -318,10 +420,14 @@ cdef class Plan:
                     self._pointed_at_usual = True
             for group, k, function in self._varying:
                 self.set(group, k, function(self.steps))
+            if self.treatment is not None and not self.treatment.begin(gradients):
+                return False
             self.run(gradients)
             self.steps += 1
             for i in range(self._group_count):
                 self._groups[i].steps += not self._groups[i].frozen
+            if self.treatment is not None:
+                self.treatment.end()
         finally:
             self._busy = False
         return True
@@ -332,20 +438,26 @@ cdef class Plan:
         cdef unsigned long long mode = fastlr_enter_mode(self._sweep.flush)
         for i in range(self._group_count):
             compute_coefficients(&self._groups[i], <double> (self._groups[i].steps + 1), self._sweep.itemsize)
-        if self._bytes < min(<int64_t> RELEASE_FROM, asleep_from):
+        self._sweep_over(self._bytes)
+        fastlr_leave_mode(mode)
+        if self._sweep.passes.gather:
+            self._collect()
+
+    cdef void _sweep_over(self, int64_t size):
+        """Run over all chunks, in which so many bytes are read or written."""
+        if size < min(<int64_t> RELEASE_FROM, asleep_from):
             run_chunks(&self._sweep, 0, self._sweep.chunks)
         else:
             with nogil:
-                self._run_large()
-        fastlr_leave_mode(mode)
+                self._run_large(size)
 
-    cdef void _run_large(self) noexcept nogil:
-        cdef bint several = self._bytes >= asleep_from or (self._bytes >= awake_from and fastlr_threads_awake())
+    cdef void _run_large(self, int64_t size) noexcept nogil:
+        cdef bint several = size >= asleep_from or (size >= awake_from and fastlr_threads_awake())
         if several and threads > 1 and self._sweep.chunks > 1:
             run_parts(&self._sweep, <int> min(<int64_t> threads, self._sweep.chunks))
         else:
             run_chunks(&self._sweep, 0, self._sweep.chunks)
-        if self._bytes >= awake_from:
+        if size >= awake_from:
             fastlr_note_step()
 
     @property
@@ -361,6 +473,16 @@ cdef void *allocated(size_t size) except NULL:
     return memory
 
 
+cdef inline void add(double *total, const double *sums) noexcept:
+    cdef int k
+    for k in range(SUMS):
+        if k == GRADIENT_LARGEST or k == WEIGHT_LARGEST:
+            if not total[k] >= sums[k] and total[k] == total[k]:  # NaN wins, and stays
+                total[k] = sums[k]
+        else:
+            total[k] += sums[k]
+
+
 cdef bint continues(Segment *last, Segment *entry, int itemsize) noexcept:
     cdef int k
     if entry.group != last.group:
@@ -368,7 +490,7 @@ cdef bint continues(Segment *last, Segment *entry, int itemsize) noexcept:
     for k in range(entry.group.arrays):
         if last.arrays[k] + last.n * itemsize != entry.arrays[k]:
             return False
-    return True
+    return entry.average == NULL or last.average + last.n * itemsize == entry.average
 
 
 cdef bint fits(cnp.ndarray weight, gradient):

@@ -4,9 +4,11 @@ import importlib
 import os
 
 from fastlr.engine import native
+from fastlr.kernels import codegen
 from fastlr.kernels.levels import LEVELS
 from fastlr.rules import RULES
 from fastlr.rules.base import Rule
+from fastlr.rules.text import Kernel
 
 _BUILT_IN = {text for rule in RULES for text in (*rule.kernels, rule.coefficients)}
 
@@ -24,6 +26,17 @@ def _level() -> str:
 
 LEVEL = _level()
 _native = importlib.import_module(f"fastlr.kernels._{LEVEL}")
+
+
+def built_in(text: Kernel) -> bool:
+    """Whether a kernel is fastlr's own."""
+    return text in _BUILT_IN
+
+
+def compiled(name: str, dtype: str) -> int:
+    """Where a pass of `fastlr.rules.passes` or a function of measure.h is; these are compiled ahead of time always."""
+    address: int = (_native.MEASURES if name in codegen.MEASURES else _native.KERNELS)[name, dtype]
+    return address
 
 
 def resolve(rule: Rule) -> str:

@@ -19,12 +19,15 @@ from typing import TypeVar
 
 from fastlr.rules import vocabulary
 from fastlr.rules.base import Rule
+from fastlr.rules.passes import PASSES
 from fastlr.rules.text import Coefficients, Kernel
 from fastlr.rules.vocabulary import WORDS
 
 T = TypeVar("T", Kernel, Coefficients)
 
 CTYPES = {"float32": "float", "float64": "double"}
+MEASURES = ("dot", "largest", "faults", "moved")
+"""The functions of measure.h."""
 
 HEADER = """\
 # cython: language_level=3, cdivision=True, cpow=True, infer_types=True, boundscheck=False, wraparound=False
@@ -37,19 +40,30 @@ cdef extern from "vocabulary.h" nogil:
     ctypedef double *doubles "FASTLR_RESTRICT(double)"
 """
 
+MEASURING = """
+cdef extern from "measure.h" nogil:
+    double dot_{0}(const void *x, const void *y, int64_t n)
+    double largest_{0}(const void *x, int64_t n)
+    double faults_{0}(const void *x, int64_t n)
+    void moved_{0}(const void *after, void *before, int64_t n)
+"""
+
 
 def cython_module(rules: Iterable[type[Rule]]) -> str:
     """A Cython module with every kernel of the rules, for float32 and float64, and every rule's coefficients."""
     rules = tuple(rules)
-    kernels = _unique(kernel for rule in rules for kernel in rule.kernels)
+    kernels = _unique([*(kernel for rule in rules for kernel in rule.kernels), *PASSES])
     steps = _unique(rule.coefficients for rule in rules)
     parts = [HEADER, *(f"    {c} {word}_{c}({_words(word, c)})" for word in WORDS for c in CTYPES.values())]
+    parts += [MEASURING.format(ctype) for ctype in CTYPES.values()]
     parts += [_cython_kernel(kernel, ctype) for kernel in kernels for ctype in CTYPES.values()]
     parts += [_cython_coefficients(step) for step in steps]
     parts += ["\n# name, dtype -> address", "KERNELS = {"]
     parts += [f'    ("{k.name}", "{d}"): <uintptr_t>&{k.name}_{c}s,' for k in kernels for d, c in CTYPES.items()]
     parts += ["}", "COEFFICIENTS = {"]
     parts += [f'    "{step.name}": <uintptr_t>&{step.name}_all,' for step in steps]
+    parts += ["}", "MEASURES = {"]
+    parts += [f'    ("{name}", "{d}"): <uintptr_t>&{name}_{c},' for name in MEASURES for d, c in CTYPES.items()]
     return "\n".join([*parts, "}", ""])
 
 

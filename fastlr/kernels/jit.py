@@ -41,6 +41,15 @@ def _maximum(a: Any, b: Any) -> Any:
     return maximum
 
 
+@overload(vocabulary.bounded)
+def _bounded(x: Any, low: Any, high: Any) -> Any:
+    def bounded(x: Any, low: Any, high: Any) -> Any:
+        above = low if x < low else x
+        return high if above > high else above
+
+    return bounded
+
+
 @overload(vocabulary.positive)
 def _positive(x: Any) -> Any:
     real = np.float32 if x is types.float32 else np.float64  # a literal 0 would promote to double

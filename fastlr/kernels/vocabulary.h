@@ -17,6 +17,10 @@
 
 #define FASTLR_WORDS(type)                                                                        \
     static inline type maximum_##type(type a, type b) { return (a >= b) | (a != a) ? a : b; }     \
+    static inline type bounded_##type(type x, type low, type high) {                              \
+        type above = x < low ? low : x;                                                           \
+        return above > high ? high : above;                                                       \
+    }                                                                                             \
     static inline type positive_##type(type x) { return (x > 0) | (x != x) ? x : (type)0; }       \
     static inline type power_##type(type x, type n) {                                             \
         type result = 1, factor[2] = {1, x}; /* chosen without a branch, which would be mispredicted */ \

@@ -4,12 +4,14 @@ from fastlr.rules.adagrad import Adagrad as Adagrad
 from fastlr.rules.adam import Adam as Adam
 from fastlr.rules.adamw import AdamW as AdamW
 from fastlr.rules.base import Rule as Rule
+from fastlr.rules.options import Options as Options
 from fastlr.rules.rmsprop import RMSprop as RMSprop
 from fastlr.rules.settings import flag as flag
 from fastlr.rules.settings import setting as setting
 from fastlr.rules.sgd import SGD as SGD
 from fastlr.rules.text import Coefficients as Coefficients
 from fastlr.rules.text import Kernel as Kernel
+from fastlr.rules.vocabulary import bounded as bounded
 from fastlr.rules.vocabulary import maximum as maximum
 from fastlr.rules.vocabulary import positive as positive
 from fastlr.rules.vocabulary import power as power

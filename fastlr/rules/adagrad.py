@@ -62,6 +62,8 @@ class Adagrad(Rule):
         What becomes of numbers below the normal range: see `fastlr.rules.Rule`.
     overrides, no_decay
         Settings by patterns of parameters' names: see `fastlr.rules.Rule`.
+    accumulate, grad_scale, on_nonfinite, max_norm, clip_value, average, zero_grads, report, ...
+        What a step does around the update: see `fastlr.rules.Options`.
 
     Raises
     ------

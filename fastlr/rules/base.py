@@ -18,6 +18,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from fastlr.rules.options import Options
 from fastlr.rules.settings import Default, Flag, Like, Schedulable, Setting, Varying, setting
 from fastlr.rules.text import Coefficients, Kernel
 
@@ -28,7 +29,7 @@ DENORMALS: tuple[Denormals, ...] = ("keep", "flush")
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Options):
     """An optimizer's hyperparameters, and what to do with them.  A subclass is one file in `fastlr/rules`.
 
     Parameters
@@ -46,6 +47,8 @@ class Rule:
         group of their own; of two patterns that set the same, the later one decides.
     no_decay : sequence of str, optional
         Patterns whose parameters get `weight_decay=0`.
+    accumulate, grad_scale, max_norm, average, ...
+        What a step does around the update: see `fastlr.rules.Options`.
     """
 
     kernels: ClassVar[tuple[Kernel, ...]]
@@ -72,6 +75,7 @@ class Rule:
                 known = ", ".join(map(repr, words))
                 raise ValueError(f"{name}({key}={getattr(self, key)!r}): {key} must be one of {known}")
         self._check_patterns(name)
+        self.check_options(name)
         for key, kind in self.kinds().items():
             value = getattr(self, key)
             if isinstance(value, Default):

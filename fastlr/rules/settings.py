@@ -130,3 +130,20 @@ def setting(
 def flag(default: bool, **by_like: bool) -> Any:
     """A field of a rule that is on or off."""
     return field(default=Default(default, tuple(by_like.items())), metadata={"kind": Flag()})
+
+
+def above_zero(value: Any, call: str, name: str) -> float:
+    """The value as a float above zero, or an error."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{call}: {name} must be a number, got {value!r} of type {type(value).__name__}")
+    number = float(value)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{call}: {name} must be in (0, inf), got {number!r}")
+    return number
+
+
+def whole(value: Any, call: str, name: str, low: int) -> int:
+    """The value as a whole number of at least `low`, or an error."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise ValueError(f"{call}: {name} must be a whole number, at least {low}, got {value!r}")
+    return value

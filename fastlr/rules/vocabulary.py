@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-WORDS = ("sqrt", "maximum", "positive", "power")
+WORDS = ("sqrt", "maximum", "bounded", "positive", "power")
 
 
 def sqrt(x: Any) -> Any:
@@ -32,6 +32,12 @@ def power(x: float, n: float) -> float:
 def maximum(a: Any, b: Any) -> Any:
     """The larger of two; NaN if either is; `a` if they are equal (so +0 and -0 are told apart)."""
     return np.where((a >= b) | (a != a), a, b)
+
+
+def bounded(x: Any, low: Any, high: Any) -> Any:
+    """`x` brought into [low, high], which are not NaN; NaN stays."""
+    above = np.where(x < low, low, x)
+    return np.where(above > high, high, above)
 
 
 def positive(x: Any) -> Any:

@@ -14,7 +14,7 @@ from fastlr.rules import vocabulary
 from tests.table import same_bits
 
 HEADER = Path(vocabulary.__file__).parents[1] / "kernels" / "vocabulary.h"
-ARGUMENTS = {"sqrt": 1, "maximum": 2, "positive": 1}
+ARGUMENTS = {"sqrt": 1, "maximum": 2, "bounded": 3, "positive": 1}
 EDGES = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 5e-324, 3.4e38, 1e308]
 
 
@@ -28,21 +28,25 @@ def test_each_word_is_defined_for_every_compiler():
 def word(request):
     """A word on arrays, and the same compiled by Numba to work element by element."""
     function = getattr(vocabulary, request.param)
-    if ARGUMENTS[request.param] == 1:
 
-        @numba.njit(error_model="numpy")
-        def loop(out, a, b):
-            for i in range(out.size):
-                out[i] = function(a[i])
+    def once(a, b):
+        return function(a)
 
-        return lambda a, b: function(a), loop
+    def twice(a, b):
+        return function(a, b)
+
+    def within(a, b):
+        return function(a, -b, b)
+
+    array = (once, twice, within)[ARGUMENTS[request.param] - 1]
+    scalar = numba.njit(error_model="numpy")(array)
 
     @numba.njit(error_model="numpy")
     def loop(out, a, b):
         for i in range(out.size):
-            out[i] = function(a[i], b[i])
+            out[i] = scalar(a[i], b[i])
 
-    return function, loop
+    return array, loop
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -57,10 +61,12 @@ def test_numba_gives_numpys_bits_at_the_edges(word, dtype):
 
 
 @given(st.floats(), st.floats())
-def test_maximum_and_positive(a, b):
+def test_maximum_bounded_and_positive(a, b):
     """By their definition in words; what C does with them is shown by the bits of amsgrad and centered RMSprop."""
     largest = vocabulary.maximum(np.array([a]), np.array([b]))[0]
     assert np.isnan(largest) if np.isnan([a, b]).any() else largest == max(a, b)
+    near = vocabulary.bounded(np.array([a]), -2.0, 3.0)[0]
+    assert np.isnan(near) if np.isnan(a) else near == min(max(a, -2.0), 3.0)
     above = vocabulary.positive(np.array([a]))[0]
     assert np.isnan(above) if np.isnan(a) else above == max(a, 0.0) and np.copysign(1, above) == 1
 

@@ -10,7 +10,10 @@ from fastlr import reference, rules
 
 FILES = {path.stem for path in Path(rules.__file__).parent.glob("*.py")} - {
     "__init__",
+    "averaging",
     "base",
+    "options",
+    "passes",
     "settings",
     "text",
     "vocabulary",

@@ -1,0 +1,112 @@
+"""A step with everything around the update: what `fastlr.rules.Options` says, put together for one optimizer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+from fastlr import kernels
+from fastlr.accumulation import Accumulator
+from fastlr.arrays import Array
+from fastlr.averages import Averages, beside
+from fastlr.binding import Binding, summing
+from fastlr.engine import Passes
+from fastlr.report import NonFiniteError, Report
+from fastlr.rules.base import Rule
+from fastlr.rules.passes import BLENDED, CLIPPED
+from fastlr.treatment import Treatment
+
+COMPILED = ("clipped", "blended", "dot", "largest", "faults", "moved")
+
+
+class Complete:
+    """What an optimizer with options has besides its plan."""
+
+    def __init__(self, rule: Rule, name: str) -> None:
+        self._rule = rule
+        self._call = name
+        self.treatment = Treatment(rule, name)
+        self.averages = Averages()
+        self.accumulator = Accumulator(rule, name) if rule.accumulate != 1 else None
+        self._kept: dict[str, Array] = {}
+        self._one_at_a_time = Lock()
+
+    def attach(self, binding: Binding) -> None:
+        """Be about these parameters from now on: those there were, and perhaps more."""
+        rule, params, names = self._rule, binding.params, list(binding.params)
+        for group in binding.groups:
+            if rule.average is not None and group.names[0] not in self.averages.arrays:
+                self.averages.arrays |= beside(params, group.names)
+            if rule.alpha_every is not None and group.names[0] not in self._kept:
+                self._kept |= beside(params, group.names)
+        averages = [self.averages.arrays[name] for name in names] if rule.average is not None else []
+        kept = [self._kept[name] for name in names] if rule.alpha_every is not None else []
+        measured = rule.max_norm is not None or rule.on_nonfinite != "propagate" or rule.report != "off" or bool(kept)
+        zero = rule.zero_grads or self.accumulator is not None
+        binding.plan.equip(self._passes(binding, measured, zero, averages, kept))
+        self.treatment.attach(binding.plan, names, binding.groups, self.averages)
+        self._plan = binding.plan
+        if self.accumulator is not None:
+            self.accumulator.hold(params, binding.groups)
+            plan = summing(binding, self.accumulator.sums, kernels.resolve(rule), kernels.flushes(rule))
+            self.accumulator.attach(plan, self._passes(binding, False, rule.zero_grads, [], []))
+
+    def _passes(
+        self, binding: Binding, apart: bool, zero: bool, averages: Sequence[Array], last: Sequence[Array]
+    ) -> Passes:
+        dtype = str(next(iter(binding.params.values())).dtype)
+        addresses = {name: kernels.compiled(name, dtype) for name in COMPILED}
+        return Passes(apart, zero, averages, last, CLIPPED, BLENDED, addresses)
+
+    def step(self, gradients: Sequence[Any] | None) -> bool:
+        """A step, or a micro-batch of one."""
+        if self.accumulator is None:
+            return self._plan.step(gradients)
+        with self._alone():
+            if not self.accumulator.take(gradients, self._plan.steps):
+                self.treatment.wait(self.accumulator.count, self.accumulator.wanted)
+                return False
+            return self._apply(self.accumulator)
+
+    def flush(self) -> bool:
+        """A step with the micro-batches that there are; whether there were any, and it was made."""
+        if self.accumulator is None or self.accumulator.count == 0:
+            return False
+        with self._alone():
+            return self._apply(self.accumulator)
+
+    def _apply(self, accumulator: Accumulator) -> bool:
+        self.treatment.micro_batches = accumulator.count
+        try:
+            applied = self._plan.step(accumulator.arrays)  # which zeroes the sums
+        except NonFiniteError:
+            accumulator.clear()
+            raise
+        accumulator.done()
+        return applied
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._one_at_a_time.acquire(blocking=False):
+            raise RuntimeError(
+                f"{self._call}.step(): this optimizer is in the middle of a step in another thread; "
+                "give each thread its own"
+            )
+        try:
+            yield
+        finally:
+            self._one_at_a_time.release()
+
+    def report(self, rates: Sequence[float]) -> Report | None:
+        """Of the last step."""
+        return self.treatment.report(rates)
+
+    @contextmanager
+    def averaged(self, params: Mapping[str, Array]) -> Iterator[None]:
+        """The averages in place of the parameters."""
+        if self._rule.average is None:
+            raise ValueError(f"{self._call}.averaged(): the optimizer must be made with average=, such as fastlr.EMA()")
+        if self.averages.in_place:
+            raise RuntimeError(f"{self._call}.averaged(): the averages are in place already")
+        with self.averages.swapped(params):
+            yield

@@ -1,0 +1,282 @@
+"""What an optimizer does with gradients before the update: measure, decide, scale; and what it notes after it.
+
+Design: the engine does the work (one read of the gradients, passes over hot chunks), this module only decides, from
+sums that it gets for each parameter.  Every decision falls before anything is written.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastlr.engine import Gather, Total, measures
+from fastlr.report import NonFiniteError, Report, by_name, root
+from fastlr.rules.options import Options
+from fastlr.rules.settings import above_zero
+
+if TYPE_CHECKING:
+    from fastlr.averages import Averages
+    from fastlr.engine.native import Plan
+    from fastlr.groups import Group
+
+# Squares of float64 within these neither overflow nor vanish.
+SAFE = (1e-140, 1e140)
+
+
+class Treatment:
+    """The options of one optimizer at work."""
+
+    def __init__(self, options: Options, call: str) -> None:
+        self._options = options
+        self._call = call
+        self._grad_scale = options.grad_scale
+        self._judges = options.on_nonfinite != "propagate"
+        self._first = self._judges or options.max_norm is not None  # the gradients are read before the update
+        self.skipped = 0
+        self.micro_batches = 1
+        """Of how many micro-batches the gradients are the sum."""
+        self._pending: float | None = None
+        """What the gradients of the kept step were multiplied by, until the next step is measured along it."""
+        self._before: float | None = None
+        self._noted = _Noted()
+
+    def attach(self, plan: "Plan", names: Sequence[str], groups: Sequence["Group"], averages: "Averages") -> None:
+        """Work on this plan from now on, whose rows are the parameters of these names."""
+        self._plan, self._names, self._averages = plan, names, averages
+        where = {name: i for i, group in enumerate(groups) for name in group.names}
+        self._group_of = np.array([where[name] for name in names])
+        self._dtype = plan.rows[0][1][0].dtype
+        self._factor = 1.0
+        self._noted.done = ""
+        plan.treatment = self
+
+    def begin(self, gradients: Sequence[Any]) -> bool:
+        """See `fastlr.engine.Treatment`."""
+        options, step, noted = self._options, self._plan.steps, self._noted
+        if self._averages.in_place:
+            raise RuntimeError(f"{self._call}: steps cannot be made while averaged() has the averages in place")
+        gather = self._wanted(step)
+        noted.start(self._number("grad_scale", step), gather)
+        unscale = self._unscale(noted.grad_scale)
+        limit = math.inf if options.clip_value is None else self._number("clip_value", step)
+        max_norm = None if options.max_norm is None else self._number("max_norm", step)
+        share = options.average.share(step, self._averages.count) if options.average else 0.0
+        if self._first:
+            self._plan.measure(gradients)
+            noted.take_gradient(self._plan.totals, unscale)
+            gather &= ~Gather.GRADIENT
+            if self._judges and not noted.finite:
+                return self._refuse(gradients)
+        scaled = self._scale(gradients, unscale, max_norm)
+        noted.unscale, noted.share, noted.gather = unscale, share, gather
+        self._plan.direct(gather, scaled, limit, share)
+        return True
+
+    def end(self) -> None:
+        """See `fastlr.engine.Treatment`."""
+        noted = self._noted
+        noted.done = "applied"
+        if noted.gather & Gather.GRADIENT:
+            noted.take_gradient(self._plan.totals, noted.unscale)
+        if noted.gather & Gather.ALONG:
+            noted.along = (self._along(Total.ALONG_LAST, noted.unscale), self._before)
+            self._pending = None
+        if noted.gather & Gather.KEEP:
+            self._before, self._pending = self._along(Total.ALONG_OWN, noted.unscale), noted.unscale
+        if noted.share:
+            self._averages.count += 1
+        self.skipped = 0
+        self._tell(finite=True)
+
+    def wait(self, count: int, wanted: int) -> None:
+        """Note that the gradients of a micro-batch were only added."""
+        self._noted.start(self._number("grad_scale", self._plan.steps), Gather(0))
+        self._noted.done = f"accumulating: {count} of {wanted} micro-batches"
+
+    def _wanted(self, step: int) -> Gather:
+        """What this step is to gather."""
+        options, gather = self._options, Gather(0)
+        if options.report != "off" and step % options.report_every == 0:
+            gather |= Gather.GRADIENT
+            if options.clip_value is not None:
+                gather |= Gather.CLIPPED
+            if options.report == "full":
+                gather |= Gather.UPDATE
+        if self._pending is not None:
+            gather |= Gather.ALONG
+        if options.alpha_every is not None and step % options.alpha_every == 0:
+            gather |= Gather.KEEP
+        return gather
+
+    def _number(self, name: str, step: int) -> float:
+        """An option's value in this step."""
+        value = getattr(self._options, name)
+        if not callable(value):
+            return float(value)
+        return above_zero(value(step), f"{self._call}({name}={value!r})", f"{name}({step})")
+
+    def _unscale(self, grad_scale: float) -> float:
+        mean = self._options.reduction == "mean"
+        return 1.0 / (grad_scale * self.micro_batches if mean else grad_scale)
+
+    def _along(self, column: Total, unscale: float) -> float:
+        return float(self._plan.totals[-1, column]) * unscale
+
+    # Clipping by norms
+
+    def _scale(self, gradients: Sequence[Any], unscale: float, max_norm: float | None) -> bool:
+        """Set the factors; whether any is not 1."""
+        if max_norm is None:
+            return self._set(unscale)
+        squares, exponent = self._squares(gradients)
+        noted = self._noted
+        if self._options.norm == "global":
+            noted.norms = (norm := _unscaled(float(np.add.accumulate(squares)[-1]), exponent, unscale))
+            noted.clip = _clip(norm, max_norm)
+            return self._set(unscale * noted.clip)
+        if self._options.norm == "group":
+            sums = np.zeros(self._group_of.max() + 1)
+            np.add.at(sums, self._group_of, squares)  # in the order of the parameters
+            squares = sums
+        norms = np.array([_unscaled(float(value), exponent, unscale) for value in squares])
+        clips = np.array([_clip(norm, max_norm) for norm in norms])
+        noted.norms, noted.clip = norms, clips
+        self._plan.factors[:] = unscale * (clips[self._group_of] if self._options.norm == "group" else clips)
+        self._factor = math.nan
+        return True
+
+    def _set(self, factor: float) -> bool:
+        if factor != self._factor:
+            self._plan.factors.fill(factor)
+            self._factor = factor
+        return factor != 1.0
+
+    def _squares(self, gradients: Sequence[Any]) -> tuple[NDArray[np.float64], int]:
+        """The sum of squares of each gradient over 4**exponent, and the exponent."""
+        squares, most = self._plan.totals[:-1, Total.GRADIENT_SQUARES], self._noted.largest
+        if self._dtype == np.float32 or most == 0 or not math.isfinite(most) or SAFE[0] < most < SAFE[1]:
+            return squares, 0
+        frozen = [self._plan.is_frozen(group) for group in self._group_of]
+        arrays = [np.zeros(0) if skip else g for skip, g in zip(frozen, gradients, strict=True)]
+        sums, exponent = measures.norm(arrays, most)
+        return np.array(sums), exponent
+
+    # Non-finite gradients
+
+    def _refuse(self, gradients: Sequence[Any]) -> bool:
+        """Do not make the step."""
+        fault, options = self._first_fault(gradients), self._options
+        self._noted.done = fault
+        if options.on_nonfinite == "raise":
+            raise NonFiniteError(f"{self._call}(on_nonfinite='raise'): {fault}; nothing was changed")
+        self.skipped += 1
+        self._tell(finite=False)
+        if options.max_skips is not None and self.skipped > options.max_skips:
+            raise NonFiniteError(
+                f"{self._call}(max_skips={options.max_skips}): {self.skipped} steps in a row were skipped, in the last "
+                f"{fault}; nothing was changed"
+            )
+        if self._plan.passes is not None and self._plan.passes.zero:
+            for group, gradient in zip(self._group_of, gradients, strict=True):
+                if not self._plan.is_frozen(group):
+                    gradient[...] = 0
+        return False
+
+    def _first_fault(self, gradients: Sequence[Any]) -> str:
+        for name, group, gradient in zip(self._names, self._group_of, gradients, strict=True):
+            if not self._plan.is_frozen(group) and not (fine := np.isfinite(gradient)).all():
+                index = tuple(int(i) for i in np.argwhere(~fine)[0])
+                place = f"[{', '.join(map(str, index))}]" if index else ""
+                return f"the gradient of {name or 'the array'!r}{place} is {gradient[index]}"
+        raise AssertionError("a gradient that is not finite was measured")
+
+    def _tell(self, *, finite: bool) -> None:
+        update: Callable[[bool], object] | None = getattr(self._grad_scale, "update", None)
+        if update is not None:
+            update(finite)
+
+    # The report
+
+    def report(self, rates: Sequence[float]) -> Report | None:
+        """Of the last step; None before the first."""
+        noted = self._noted
+        if not noted.done:
+            return None
+        full = noted.done == "applied" and bool(noted.gather & Gather.UPDATE)
+        totals = self._plan.totals
+        return Report(
+            step=self._plan.steps,
+            applied=noted.done == "applied",
+            reason="" if noted.done == "applied" else noted.done,
+            lr=tuple(rates),
+            skipped=self.skipped,
+            grad_scale=noted.grad_scale,
+            grad_norm=noted.norm,
+            clipped_norm=self._clipped_norm(),
+            clip_factor=None if noted.clip is None else float(np.min(noted.clip)),
+            largest_gradient=noted.largest_unscaled,
+            nonfinite=noted.nonfinite,
+            update_norm=by_name(self._names, totals[:-1, Total.UPDATE_SQUARES]) if full else None,
+            weight_norm=by_name(self._names, totals[:-1, Total.WEIGHT_SQUARES]) if full else None,
+            largest_weight=float(totals[-1, Total.WEIGHT_LARGEST]) if full else None,
+            along_last=noted.along[0],
+            along_before=noted.along[1],
+        )
+
+    def _clipped_norm(self) -> float | None:
+        noted = self._noted
+        if noted.done == "applied" and noted.gather & Gather.CLIPPED:
+            return root(float(self._plan.totals[-1, Total.CLIPPED_SQUARES]))
+        if self._options.clip_value is not None or noted.done != "applied":
+            return None
+        if noted.clip is None:
+            return noted.norm
+        return root(float(np.sum(np.square(np.multiply(noted.clip, noted.norms)))))
+
+
+class _Noted:
+    """What is known of the step under way, or of the last one."""
+
+    def __init__(self) -> None:
+        self.done = ""
+        self.start(1.0, Gather(0))
+
+    def start(self, grad_scale: float, gather: Gather) -> None:
+        """Forget the step before."""
+        self.grad_scale = grad_scale
+        self.gather = gather
+        self.unscale, self.share = 1.0, 0.0
+        self.norm: float | None = None
+        self.norms: Any = None
+        self.clip: Any = None
+        self.largest = 0.0
+        self.largest_unscaled: float | None = None
+        self.nonfinite: int | None = None
+        self.along: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def finite(self) -> bool:
+        return self.largest < math.inf
+
+    def take_gradient(self, totals: NDArray[np.float64], unscale: float) -> None:
+        """Take what was gathered of all gradients."""
+        self.norm = root(float(totals[-1, Total.GRADIENT_SQUARES])) * unscale
+        self.largest = float(totals[-1, Total.GRADIENT_LARGEST])
+        self.largest_unscaled = self.largest * unscale
+        self.nonfinite = int(totals[-1, Total.GRADIENT_FAULTS])
+
+
+def _unscaled(squares: float, exponent: int, unscale: float) -> float:
+    """A norm as the loss has it."""
+    value = root(squares) * unscale
+    try:
+        return math.ldexp(value, exponent)
+    except OverflowError:
+        return math.inf
+
+
+def _clip(norm: float, max_norm: float) -> float:
+    """What brings gradients of this norm to the largest that they may have; NaN for NaN, 0 for an infinite norm."""
+    return 1.0 if norm <= max_norm else max_norm / norm
