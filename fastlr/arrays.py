@@ -150,7 +150,12 @@ def explain_misfit(name: str, parameter: Array, gradient: Any, call: str) -> Exc
             f"{label} must be C-contiguous and aligned, got strides {gradient.strides} for shape {gradient.shape}; "
             "use np.ascontiguousarray(...)"
         )
-    return ValueError(f"{label} must not share memory with parameters or optimizer state; pass a copy")
+    if not gradient.flags.writeable:
+        return ValueError(f"{label} must be writeable to be zeroed (zero_grads=True); pass a copy, or zero it yourself")
+    return ValueError(
+        f"{label} must not share memory with parameters, optimizer state or (to be zeroed) another gradient; "
+        "pass a copy"
+    )
 
 
 def empty_flat(count: int, dtype: np.dtype[Any]) -> Array:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from threading import Lock
 from typing import Any
 
@@ -14,6 +15,8 @@ from fastlr.engine import Passes
 from fastlr.report import NonFiniteError, Report
 from fastlr.rules.base import Rule
 from fastlr.rules.passes import BLENDED, CLIPPED
+from fastlr.rules.settings import whole
+from fastlr.statedict import Stateful, check_array, check_keys
 from fastlr.treatment import Treatment
 
 COMPILED = ("clipped", "blended", "dot", "largest", "faults", "moved")
@@ -28,6 +31,7 @@ class Complete:
         self.treatment = Treatment(rule, name)
         self.averages = Averages()
         self.accumulator = Accumulator(rule, name) if rule.accumulate != 1 else None
+        self._scaler = rule.grad_scale if isinstance(rule.grad_scale, Stateful) else None
         self._kept: dict[str, Array] = {}
         self._one_at_a_time = Lock()
 
@@ -110,3 +114,62 @@ class Complete:
             raise RuntimeError(f"{self._call}.averaged(): the averages are in place already")
         with self.averages.swapped(params):
             yield
+
+    def check_weights_in_place(self, method: str) -> None:
+        """Raise while averages are where the weights belong."""
+        if self.averages.in_place:
+            raise RuntimeError(f"{self._call}.{method}(): the averages are in place; leave averaged() first")
+
+    def state(self, *, copies: bool) -> dict[str, Any]:
+        """What a restart needs of all this."""
+        found: dict[str, Any] = {"skipped": self.treatment.skipped}
+        if self._rule.average is not None:
+            found["average"] = {"count": self.averages.count, "arrays": _copied(self.averages.arrays, copies)}
+        if self.accumulator is not None:
+            counts = {"count": self.accumulator.count, "wanted": self.accumulator.wanted}
+            found["accumulated"] = {**counts, "arrays": _copied(self.accumulator.sums, copies)}
+        if self._scaler is not None:
+            found["grad_scale"] = self._scaler.state_dict()
+        return found
+
+    def check(self, saved: Mapping[str, Any], call: str) -> None:
+        """Raise unless this can be loaded: what `state` returned has the keys that it would have here."""
+        whole(saved["skipped"], f"{call}: skipped", "skipped", 0)
+        own = self.state(copies=False)
+        for part in ("average", "accumulated"):
+            if part in own:
+                _check_part(saved[part], own[part], f"{call}: {part}")
+        if self._scaler is not None:
+            deepcopy(self._scaler).load_state_dict(saved["grad_scale"])
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Go on from a state that was checked."""
+        self.treatment.skipped = saved["skipped"]
+        if self._rule.average is not None:
+            self.averages.count = saved["average"]["count"]
+            _write(saved["average"]["arrays"], self.averages.arrays)
+        if self.accumulator is not None:
+            self.accumulator.count, self.accumulator.wanted = (saved["accumulated"][k] for k in ("count", "wanted"))
+            _write(saved["accumulated"]["arrays"], self.accumulator.sums)
+        if self._scaler is not None:
+            self._scaler.load_state_dict(saved["grad_scale"])
+        self.treatment.forget()
+
+
+def _copied(arrays: Mapping[str, Array], copies: bool) -> dict[str, Array]:
+    return {name: array.copy() if copies else array for name, array in arrays.items()}
+
+
+def _write(saved: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
+    for name, array in arrays.items():
+        array[...] = saved[name]
+
+
+def _check_part(saved: Any, own: Mapping[str, Any], label: str) -> None:
+    check_keys(saved, own, label)
+    for key, value in saved.items():
+        if key != "arrays":
+            whole(value, f"{label}: {key}={value!r}", key, 0)
+    check_keys(saved["arrays"], own["arrays"], label)
+    for name, array in own["arrays"].items():
+        check_array(saved["arrays"][name], array, f"{label} of {name!r}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from fastlr.arrays import Array
 from fastlr.rules.base import Rule
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class Stateful(Protocol):
 
 def save(optimizer: "Optimizer", *, copies: bool = True) -> dict[str, Any]:
     """See `Optimizer.state_dict`; without copies the arrays are those that steps update."""
+    around = optimizer._complete
+    if around is not None:
+        around.check_weights_in_place("state_dict")
     return {
         "fastlr": VERSION,
         "optimizer": optimizer.name,
@@ -53,6 +57,7 @@ def save(optimizer: "Optimizer", *, copies: bool = True) -> dict[str, Any]:
             name: {symbol: array.copy() if copies else array for symbol, array in arrays.items()}
             for name, arrays in optimizer.state.items()
         },
+        **({} if around is None else {"around": around.state(copies=copies)}),
     }
 
 
@@ -73,6 +78,9 @@ def _merged(saved: Any, current: Any) -> Any:
 def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
     """See `Optimizer.load_state_dict`."""
     call = f"{optimizer.name}.load_state_dict"
+    around = optimizer._complete
+    if around is not None:
+        around.check_weights_in_place("load_state_dict")
     _check_head(saved, optimizer, call)
     entries = saved["groups"]
     if not isinstance(entries, Sequence) or not all(isinstance(entry, Mapping) for entry in entries):
@@ -82,8 +90,13 @@ def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
     groups = list(zip(optimizer.groups, entries, strict=True))
     rules = [_saved_rule(group, entry, f"{call}: group {i}") for i, (group, entry) in enumerate(groups)]
     _check_state(saved["state"], optimizer, call)
+    check_keys(saved.get("around", {}), {} if around is None else around.state(copies=False), f"{call}: around")
+    if around is not None:
+        around.check(saved["around"], f"{call}: around")
     # Nothing has been changed yet; the next line changes nothing where it fails, and nothing below it can.
     _load_schedules(groups, call)
+    if around is not None:
+        around.load(saved["around"])
     for (group, entry), rule in zip(groups, rules, strict=True):
         group.update(rule)
         group.restore(int(entry["steps"]), entry["frozen"])
@@ -170,10 +183,18 @@ def _check_state(state: Mapping[str, Any], optimizer: "Optimizer", call: str) ->
             held = list(map(str, state[name])) if isinstance(state[name], Mapping) else type(state[name]).__name__
             raise ValueError(f"{call}: state of {name!r} must have {list(arrays)}, got {held}")
         for symbol, array in arrays.items():
-            other = state[name][symbol]
-            shape, dtype = getattr(other, "shape", None), getattr(other, "dtype", type(other).__name__)
-            if shape != array.shape or dtype != array.dtype:
-                raise ValueError(
-                    f"{call}: {symbol} of {name!r} must be {array.dtype} of shape {array.shape}, "
-                    f"got {dtype} of shape {shape}"
-                )
+            check_array(state[name][symbol], array, f"{call}: {symbol} of {name!r}")
+
+
+def check_array(saved: Any, array: Array, label: str) -> None:
+    """Raise unless what was saved has the array's shape and dtype."""
+    shape, dtype = getattr(saved, "shape", None), getattr(saved, "dtype", type(saved).__name__)
+    if shape != array.shape or dtype != array.dtype:
+        raise ValueError(f"{label} must be {array.dtype} of shape {array.shape}, got {dtype} of shape {shape}")
+
+
+def check_keys(saved: Any, own: Mapping[str, Any], label: str) -> None:
+    """Raise unless what was saved is a mapping with these keys."""
+    if not isinstance(saved, Mapping) or saved.keys() != own.keys():
+        got = list(map(str, saved)) if isinstance(saved, Mapping) else type(saved).__name__
+        raise ValueError(f"{label} must have {list(own)}, got {got}; make the optimizer with the options of the other")

@@ -47,10 +47,15 @@ class Treatment:
         self._plan, self._names, self._averages = plan, names, averages
         where = {name: i for i, group in enumerate(groups) for name in group.names}
         self._group_of = np.array([where[name] for name in names])
-        self._dtype = plan.rows[0][1][0].dtype
+        self._single = plan.rows[0][1][0].dtype == np.float32  # whose squares are safe in float64
         self._factor = 1.0
-        self._noted.done = ""
+        self.forget()
         plan.treatment = self
+
+    def forget(self) -> None:
+        """There was no step; and none was kept."""
+        self._noted.done = ""
+        self._pending = None
 
     def begin(self, gradients: Sequence[Any]) -> bool:
         """See `fastlr.engine.Treatment`."""
@@ -65,7 +70,10 @@ class Treatment:
         share = options.average.share(step, self._averages.count) if options.average else 0.0
         if self._first:
             self._plan.measure(gradients)
-            noted.take_gradient(self._plan.totals, unscale)
+            noted.take_gradient(self._plan, unscale)
+            if not self._plain_norm():
+                squares, exponent = self._squares(gradients)
+                noted.norm = _unscaled(float(np.add.accumulate(squares)[-1]), exponent, unscale)
             gather &= ~Gather.GRADIENT
             if self._judges and not noted.finite:
                 return self._refuse(gradients)
@@ -79,7 +87,7 @@ class Treatment:
         noted = self._noted
         noted.done = "applied"
         if noted.gather & Gather.GRADIENT:
-            noted.take_gradient(self._plan.totals, noted.unscale)
+            noted.take_gradient(self._plan, noted.unscale)
         if noted.gather & Gather.ALONG:
             noted.along = (self._along(Total.ALONG_LAST, noted.unscale), self._before)
             self._pending = None
@@ -92,12 +100,12 @@ class Treatment:
 
     def wait(self, count: int, wanted: int) -> None:
         """Note that the gradients of a micro-batch were only added."""
-        self._noted.start(self._number("grad_scale", self._plan.steps), Gather(0))
+        self._noted.start(self._number("grad_scale", self._plan.steps), 0)
         self._noted.done = f"accumulating: {count} of {wanted} micro-batches"
 
-    def _wanted(self, step: int) -> Gather:
+    def _wanted(self, step: int) -> int:
         """What this step is to gather."""
-        options, gather = self._options, Gather(0)
+        options, gather = self._options, 0
         if options.report != "off" and step % options.report_every == 0:
             gather |= Gather.GRADIENT
             if options.clip_value is not None:
@@ -113,16 +121,16 @@ class Treatment:
     def _number(self, name: str, step: int) -> float:
         """An option's value in this step."""
         value = getattr(self._options, name)
-        if not callable(value):
-            return float(value)
+        if type(value) is float:
+            return value
         return above_zero(value(step), f"{self._call}({name}={value!r})", f"{name}({step})")
 
     def _unscale(self, grad_scale: float) -> float:
         mean = self._options.reduction == "mean"
         return 1.0 / (grad_scale * self.micro_batches if mean else grad_scale)
 
-    def _along(self, column: Total, unscale: float) -> float:
-        return float(self._plan.totals[-1, column]) * unscale
+    def _along(self, column: int, unscale: float) -> float:
+        return self._plan.total(column) * unscale
 
     # Clipping by norms
 
@@ -130,12 +138,12 @@ class Treatment:
         """Set the factors; whether any is not 1."""
         if max_norm is None:
             return self._set(unscale)
-        squares, exponent = self._squares(gradients)
         noted = self._noted
         if self._options.norm == "global":
-            noted.norms = (norm := _unscaled(float(np.add.accumulate(squares)[-1]), exponent, unscale))
-            noted.clip = _clip(norm, max_norm)
+            assert noted.norm is not None  # it was measured
+            noted.norms, noted.clip = noted.norm, _clip(noted.norm, max_norm)
             return self._set(unscale * noted.clip)
+        squares, exponent = self._squares(gradients)
         if self._options.norm == "group":
             sums = np.zeros(self._group_of.max() + 1)
             np.add.at(sums, self._group_of, squares)  # in the order of the parameters
@@ -153,14 +161,17 @@ class Treatment:
             self._factor = factor
         return factor != 1.0
 
+    def _plain_norm(self) -> bool:
+        """Whether squares neither overflow nor vanish."""
+        return self._single or not 0 < self._noted.largest < math.inf or SAFE[0] < self._noted.largest < SAFE[1]
+
     def _squares(self, gradients: Sequence[Any]) -> tuple[NDArray[np.float64], int]:
         """The sum of squares of each gradient over 4**exponent, and the exponent."""
-        squares, most = self._plan.totals[:-1, Total.GRADIENT_SQUARES], self._noted.largest
-        if self._dtype == np.float32 or most == 0 or not math.isfinite(most) or SAFE[0] < most < SAFE[1]:
-            return squares, 0
+        if self._plain_norm():
+            return self._plan.totals[:-1, Total.GRADIENT_SQUARES], 0
         frozen = [self._plan.is_frozen(group) for group in self._group_of]
         arrays = [np.zeros(0) if skip else g for skip, g in zip(frozen, gradients, strict=True)]
-        sums, exponent = measures.norm(arrays, most)
+        sums, exponent = measures.norm(arrays, self._noted.largest)
         return np.array(sums), exponent
 
     # Non-finite gradients
@@ -220,7 +231,7 @@ class Treatment:
             nonfinite=noted.nonfinite,
             update_norm=by_name(self._names, totals[:-1, Total.UPDATE_SQUARES]) if full else None,
             weight_norm=by_name(self._names, totals[:-1, Total.WEIGHT_SQUARES]) if full else None,
-            largest_weight=float(totals[-1, Total.WEIGHT_LARGEST]) if full else None,
+            largest_weight=self._plan.total(Total.WEIGHT_LARGEST) if full else None,
             along_last=noted.along[0],
             along_before=noted.along[1],
         )
@@ -228,12 +239,12 @@ class Treatment:
     def _clipped_norm(self) -> float | None:
         noted = self._noted
         if noted.done == "applied" and noted.gather & Gather.CLIPPED:
-            return root(float(self._plan.totals[-1, Total.CLIPPED_SQUARES]))
+            return root(self._plan.total(Total.CLIPPED_SQUARES))
         if self._options.clip_value is not None or noted.done != "applied":
             return None
         if noted.clip is None:
             return noted.norm
-        return root(float(np.sum(np.square(np.multiply(noted.clip, noted.norms)))))
+        return math.hypot(*np.atleast_1d(np.multiply(noted.clip, noted.norms)))
 
 
 class _Noted:
@@ -241,9 +252,9 @@ class _Noted:
 
     def __init__(self) -> None:
         self.done = ""
-        self.start(1.0, Gather(0))
+        self.start(1.0, 0)
 
-    def start(self, grad_scale: float, gather: Gather) -> None:
+    def start(self, grad_scale: float, gather: int) -> None:
         """Forget the step before."""
         self.grad_scale = grad_scale
         self.gather = gather
@@ -260,12 +271,12 @@ class _Noted:
     def finite(self) -> bool:
         return self.largest < math.inf
 
-    def take_gradient(self, totals: NDArray[np.float64], unscale: float) -> None:
+    def take_gradient(self, plan: "Plan", unscale: float) -> None:
         """Take what was gathered of all gradients."""
-        self.norm = root(float(totals[-1, Total.GRADIENT_SQUARES])) * unscale
-        self.largest = float(totals[-1, Total.GRADIENT_LARGEST])
+        self.norm = root(plan.total(Total.GRADIENT_SQUARES)) * unscale
+        self.largest = plan.total(Total.GRADIENT_LARGEST)
         self.largest_unscaled = self.largest * unscale
-        self.nonfinite = int(totals[-1, Total.GRADIENT_FAULTS])
+        self.nonfinite = int(plan.total(Total.GRADIENT_FAULTS))
 
 
 def _unscaled(squares: float, exponent: int, unscale: float) -> float:

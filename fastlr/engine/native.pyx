@@ -125,6 +125,7 @@ cdef class Plan:
     cdef Group *_groups
     cdef Segment *_entries
     cdef Span *_owned
+    cdef double *_totals
     cdef Sweep _sweep
     cdef int64_t _group_count, _entry_count, _owned_count, _bytes, _weights_moved
     cdef bint _busy, _pointed_at_usual, _apart
@@ -187,6 +188,7 @@ cdef class Plan:
         self.passes = passes
         self.factors = np.ones(self._entry_count)
         self.totals = np.zeros((self._entry_count + 1, SUMS))
+        self._totals = <double *> cnp.PyArray_DATA(self.totals)
         self._apart = passes.apart
         for i in range(self._entry_count):
             entry = &self._entries[i]
@@ -235,16 +237,23 @@ cdef class Plan:
 
     cdef _collect(self):
         """Add the sums of chunks in their order, and those of rows in theirs."""
-        cdef double[:, ::1] totals = self.totals
-        cdef double *sums
+        cdef double *every = self._totals + self._entry_count * SUMS
+        cdef double *total
         cdef Segment *segment
         cdef int64_t i, chunk
-        self.totals.fill(0.0)
+        memset(self._totals, 0, (self._entry_count + 1) * SUMS * sizeof(double))
         for i in range(self._sweep.count):
             segment = &self._sweep.segments[i]
+            total = self._totals + segment.row * SUMS
             for chunk in range(segment.first_chunk, segment.first_chunk + chunks_of(segment.n)):
-                add(&totals[segment.row, 0], self._sweep.passes.sums + chunk * SUMS)
-            add(&totals[self._entry_count, 0], &totals[segment.row, 0])
+                add(total, self._sweep.passes.sums + chunk * SUMS)
+            add(every, total)
+
+    def total(self, int column):
+        """One of the totals of all parameters."""
+        if not 0 <= column < SUMS:
+            raise IndexError(column)
+        return self._totals[self._entry_count * SUMS + column]
 
     cdef _own(self):
         """Note the memory that a gradient must not share, sorted, neighbours joined."""

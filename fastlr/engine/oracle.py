@@ -30,7 +30,7 @@ class OraclePlan(Plan):
         """The arithmetic of a step.  Nothing is written before everything is computed."""
         with _Mode(self._flush):
             new = list(self._computed(gradients))
-            gather = Gather(self.directions[0] if self.passes else 0)
+            gather = self.directions[0] if self.passes else 0
             if gather:
                 self.totals.fill(0.0)
                 self._gather_before(gradients, gather)
@@ -73,7 +73,7 @@ class OraclePlan(Plan):
             return np.asarray(self.passes.clipped(g, g, real(self.factors[row]), real(-limit), real(limit))[0])
         return np.asarray(real(self.factors[row]) * g) if scaled else g
 
-    def _gather_before(self, gradients: Arrays, gather: Gather) -> None:
+    def _gather_before(self, gradients: Arrays, gather: int) -> None:
         for row, _, _ in self._active():
             g, total = _plain(gradients[row]), self.totals[row]
             if gather & Gather.GRADIENT:
@@ -85,7 +85,7 @@ class OraclePlan(Plan):
                 treated = self._treated(row, g)
                 total[Total.CLIPPED_SQUARES] = measures.dot(treated, treated)
 
-    def _finish(self, gradients: Arrays, gather: Gather, before: Arrays) -> None:
+    def _finish(self, gradients: Arrays, gather: int, before: Arrays) -> None:
         """What follows the update: averages, sums, zeroed gradients."""
         assert self.passes is not None
         share = self.directions[3]
@@ -100,7 +100,7 @@ class OraclePlan(Plan):
         if gather:
             self._add_up()
 
-    def _gather_after(self, row: int, w: NDArray[Any], g: NDArray[Any], before: NDArray[Any], gather: Gather) -> None:
+    def _gather_after(self, row: int, w: NDArray[Any], g: NDArray[Any], before: NDArray[Any], gather: int) -> None:
         total, step = self.totals[row], w - before
         if gather & Gather.UPDATE:
             total[Total.UPDATE_SQUARES], total[Total.WEIGHT_SQUARES] = measures.dot(step, step), measures.dot(w, w)

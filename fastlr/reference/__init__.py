@@ -13,6 +13,7 @@ of gradients, and yields the weights after each step.
 1.0
 """
 
+from . import complete as complete
 from .adagrad import adagrad as adagrad
 from .adam import adam as adam
 from .adamw import adamw as adamw

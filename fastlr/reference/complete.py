@@ -1,16 +1,16 @@
 """What a complete step does around an optimizer's update, in plain NumPy and in its documented order.
 
-    accumulate      g = (0 + g_1) + g_2 + ...                         the micro-batches, from zero
-    unscale         u = 1 / (grad_scale * micro-batches)              the count only for a mean
-    measure         n = u * sqrt(sum of g^2)                          in float64, see `squares`
-    judge           not finite: skip, or raise
-    clip the norm   f = u * min(1, max_norm / n)                      float64, rounded once; a factor for all, each group
-                                                                      or each parameter
-    scale           g = f * g
-    clip the value  g = min(max(g, -clip_value), clip_value)
-    update          the optimizer's own step with g
-    average         a = a + share * (w - a)                           a = w for a share of 1
-    zero            g_1, g_2, ... = 0
+accumulate      g = (0 + g_1) + g_2 + ...                         the micro-batches, from zero
+unscale         u = 1 / (grad_scale * micro-batches)              the count only for a mean
+measure         n = u * sqrt(sum of g^2)                          in float64, see `squares`
+judge           not finite: skip, or raise
+clip the norm   f = u * min(1, max_norm / n)                      float64, rounded once; a factor for all, each group
+                                                                  or each parameter
+scale           g = f * g
+clip the value  g = min(max(g, -clip_value), clip_value)
+update          the optimizer's own step with g
+average         a = a + share * (w - a)                           a = w for a share of 1
+zero            g_1, g_2, ... = 0
 """
 
 import math
@@ -115,9 +115,9 @@ def step(
 
 def _treated(g: NDArray[Any], factor: float, clip_value: float | None) -> NDArray[Any]:
     real = g.dtype.type
-    g = real(factor) * g
+    g = np.asarray(real(factor) * g)
     if clip_value is not None:
-        g = np.minimum(np.maximum(g, real(-clip_value)), real(clip_value))
+        g = np.asarray(np.minimum(np.maximum(g, real(-clip_value)), real(clip_value)))
     return g
 
 
@@ -130,7 +130,7 @@ def summed(micro_batches: Iterable[Arrays]) -> list[NDArray[Any]]:
     >>> summed([[np.array([1.0])], [np.array([2.0])]])
     [array([3.])]
     """
-    return [sum(gradients, np.zeros_like(gradients[0])) for gradients in zip(*micro_batches, strict=True)]
+    return [np.asarray(sum(gradients, np.zeros_like(gradients[0]))) for gradients in zip(*micro_batches, strict=True)]
 
 
 def averaged(average: NDArray[Any], w: NDArray[Any], share: float) -> NDArray[Any]:
@@ -144,4 +144,4 @@ def averaged(average: NDArray[Any], w: NDArray[Any], share: float) -> NDArray[An
     """
     if share == 1:
         return w.copy()
-    return average + w.dtype.type(share) * (w - average)
+    return np.asarray(average + w.dtype.type(share) * (w - average))
