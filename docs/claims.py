@@ -1,6 +1,6 @@
 """What fastlr promises to be, on two processors, and whether a race shows it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastlr import bench
@@ -31,6 +31,7 @@ CLAIMS = {
         Claim(("adamw",), SMALL, "torch fused", 25.0),
         Claim(("adamw",), SMALL, BEST, 12.0),
         Claim(("adamw",), SMALL, "torch fused", 10.0, arrays=100),
+        Claim(("adamw+clip",), SMALL, "torch fused", 5.0, arrays=100),
         Claim(("adam", "adamw"), LARGE, "numpy", 12.0),
         Claim(("adam", "adamw"), SMALL, "numpy", 15.0),
         Claim(("adagrad", *RMSPROPS), LARGE, "numpy", 7.0),
@@ -73,3 +74,28 @@ def _result(race: bench.Race, optimizer: str, claim: Claim) -> bench.Result:
     if not found:
         raise SystemExit(f"{wanted} was not raced: {[left.reason for left in race.left_out]}")
     return max(found, key=lambda result: result.case.threads)
+
+
+COMPLETE = {
+    "clipped by norm": ("plain", "at most", 1.3),
+    "zeroed": ("plain", "at most", 1.2),
+    "report": ("plain", "at most", 1.1),
+    "report in full, every 10": ("plain", "at most", 1.1),
+    "alpha, every 10": ("plain", "at most", 1.1),
+    "plain, then averaged by NumPy": ("averaged", "at least", 1.4),
+}
+"""What a step with something around it may take, in times of another: see benchmarks/complete.py."""
+COMPLETE_HEADER = ["AdamW, 10 million weights", "time", "times as long as", "ratio", "", "holds"]
+
+
+def complete(seconds: Mapping[str, float]) -> list[list[str]]:
+    """A row for each way to make a step, as in `COMPLETE_HEADER`."""
+    return [_complete_row(name, seconds) for name in seconds]
+
+
+def _complete_row(name: str, seconds: Mapping[str, float]) -> list[str]:
+    against, bound, limit = COMPLETE.get(name, ("plain", "", 0.0))
+    ratio = seconds[name] / seconds[against]
+    kept = ratio <= limit if bound == "at most" else ratio >= limit
+    holds = ("yes" if kept else "**no**") if bound else ""
+    return [name, tables.duration(seconds[name]), against, f"{ratio:.2f}", f"{bound} {limit:g}" if bound else "", holds]

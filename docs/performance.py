@@ -17,10 +17,12 @@ from string import Template
 from typing import Any
 
 import fastlr
+from benchmarks.complete import NAMES, Complete
 from benchmarks.denormals import Denormals
 from benchmarks.memory import Memory
 from benchmarks.threads import Threads
 from benchmarks.timing import Repeated, seconds
+from docs import claims
 from docs.claims import CLAIMS, HEADER, checked
 from fastlr import bench, plots
 from fastlr.bench import Case, picture, tables
@@ -80,6 +82,14 @@ def denormals() -> list[dict[str, Any]]:
     return rows
 
 
+def complete() -> dict[str, float]:
+    """A step at 10 million weights with each thing that may be around it."""
+    contestants = {name: Complete() for name in NAMES}
+    for name, contestant in contestants.items():
+        contestant.setup(name, 10_000_000)
+    return medians(contestants)
+
+
 def memory() -> int:
     """MB beyond parameters, gradients and state."""
     measured = Memory()
@@ -108,6 +118,7 @@ def measured() -> dict[str, Any]:
         "memory": memory(),
         "threads": threads(),
         "denormals": denormals(),
+        "complete": complete(),
         "float32": race(bench.standard([most]), bench.PEERS, slow=True),
         "float64": race(list(double), [TORCH], slow=False),
     }
@@ -125,6 +136,7 @@ def page(numbers: Mapping[str, Any]) -> str:
         double=bench.markdown(double).partition("\n\n")[2],
         threads=f"{tables.duration(alone)} on {one}, {tables.duration(both)} on {most}: {alone / both:.2f} times",
         memory=numbers["memory"],
+        complete=table(claims.COMPLETE_HEADER, claims.complete(numbers["complete"])),
         denormals=denormals_table(numbers["denormals"]),
     )
 

@@ -267,8 +267,9 @@ class Optimizer:
 
     def __repr__(self) -> str:
         weights = sum(array.size for array in self.params.values())
+        options = "".join(f"{name}={value!r}, " for name, value in self._rule.options().items())
         flush = "denormals='flush', " * (self.denormals == "flush")
-        shared = f"like={self.like!r}, backend={self.backend!r}, {flush}steps={self.steps}"
+        shared = f"like={self.like!r}, backend={self.backend!r}, {flush}{options}steps={self.steps}"
         about = f"{len(self.params)} array{'s' * (len(self.params) > 1)}, {weights:,} weights, {self.dtype}"
         if len(self.groups) == 1:
             return f"{self.name}({_settings(self.groups[0])}, {shared})  # {about}"

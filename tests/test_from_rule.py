@@ -116,6 +116,7 @@ def test_the_class_is_the_rules() -> None:
         "lr",
         "betas",
         "tiny",
+        *fastlr.rules.Options.__dataclass_fields__,
         "like",
         "backend",
         "denormals",

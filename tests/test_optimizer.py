@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastlr
+from fastlr.rules import Options
 from tests.helpers import DTYPES, SHAPES, bits, changed, flattened, normal, outcome, trees
 
 BACKENDS = ["cython", "numpy"]
@@ -173,7 +174,7 @@ def test_repr_is_the_call_and_what_it_was_made_of() -> None:
     ]
 
 
-HOW = ("like", "backend", "denormals", "overrides", "no_decay")
+HOW = (*Options.__dataclass_fields__, "like", "backend", "denormals", "overrides", "no_decay")
 """What every optimizer takes and no optimizer of PyTorch."""
 
 

@@ -16,8 +16,10 @@ RACED: Mapping[str, tuple[type[Rule], Mapping[str, Any]]] = {
     **OPTIMIZERS,
     "rmsprop+momentum": (rules.RMSprop, {"momentum": 0.9}),
     "centered+momentum": (rules.RMSprop, {"centered": True, "momentum": 0.9}),
+    "adamw+clip": (rules.AdamW, {"max_norm": 1.0}),
 }
-"""Every optimizer that can be raced, by the name that `fastlr train` gives it, with the defaults of PyTorch."""
+"""Every optimizer that can be raced, by the name that `fastlr train` gives it, with the defaults of PyTorch; and AdamW
+whose gradients are clipped to a global norm."""
 
 SIZES = (10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 64_000_000)
 """From a step that is all overhead to one that no cache holds."""
@@ -76,7 +78,8 @@ class Case:
     @property
     def traffic(self) -> int:
         """Bytes that a step must at least move: it reads all of that, and writes the weights and the state."""
-        return (3 + 2 * self.states) * self.total * self.itemsize
+        reads_for_the_norm = self.rule.max_norm is not None
+        return (3 + 2 * self.states + reads_for_the_norm) * self.total * self.itemsize
 
     @property
     def size(self) -> str:
@@ -107,6 +110,7 @@ def standard(threads: Iterable[int], dtypes: Sequence[str] = ("float32",)) -> li
         cases += [Case("adamw", size, dtype=dtype, threads=count) for size in SIZES]
         cases += [Case("adamw", 1_000, 100, dtype, count)]
         cases += [Case("adamw", 1_000_000, 1, dtype, 1)]
+        cases += [Case("adamw+clip", 1_000, 100, dtype, count), Case("adamw+clip", 10_000_000, 1, dtype, count)]
         cases += [Case(name, size, dtype=dtype, threads=count) for name in others for size in (1_000, SIZES[-1])]
     return _distinct(cases)
 

@@ -58,8 +58,9 @@ class Worker:
             return {"error": _described(error)}
 
     def _prepare(self, request: dict[str, Any]) -> Answer:
-        name = request["contestant"]
-        step = self._library.contestants[name](Case(**request["case"]))
+        name, case = request["contestant"], Case(**request["case"])
+        base.check(case, self._library)
+        step = self._library.contestants[name](case)
         self._prepared[name] = step, calibrate(step)
         rest()
         return {}

@@ -65,6 +65,15 @@ class Rule(Options):
     overrides: Mapping[str, Mapping[str, Any]] | None = field(default=None, hash=False)
     no_decay: Sequence[str] = ()
 
+    def __init_subclass__(cls) -> None:
+        cls.__repr__ = Rule.__repr__  # type: ignore[method-assign]  # or each dataclass makes one that shows every option
+
+    def __repr__(self) -> str:
+        """The settings, and what else is not as it is by default."""
+        kinds = self.kinds()
+        shown = [*kinds, *(f.name for f in fields(self) if f.name not in kinds and getattr(self, f.name) != f.default)]
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
     def __post_init__(self) -> None:
         name = type(self).__name__
         if not isinstance(self.like, str) or self.like not in self.conventions:

@@ -1,8 +1,8 @@
 """What a step does around the optimizer's own arithmetic, the same for every optimizer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias
 
 from fastlr.rules.averaging import Averaging
 from fastlr.rules.settings import Schedulable, above_zero, whole
@@ -101,7 +101,12 @@ class Options:
         if self.max_norm is None and self.norm != "global":
             raise ValueError(f"{name}(norm={self.norm!r}): max_norm must be given, or nothing is clipped")
 
+    def options(self) -> dict[str, Any]:
+        """Those that are not as they are by default."""
+        named = ((f.name, getattr(self, f.name), f.default) for f in fields(Options))
+        return {name: value for name, value, default in named if value != default}
+
     @property
     def plain(self) -> bool:
         """Whether a step is the update and nothing else."""
-        return all(getattr(self, key) == getattr(Options, key) for key in Options.__dataclass_fields__)
+        return not self.options()

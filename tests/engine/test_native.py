@@ -41,6 +41,8 @@ def work(settings, picks=(2, 1)):
         picks=picks,
         states=0,
         values=3,
+        rate_at=0,
+        scale_at=-1,
     )
 
 

@@ -48,6 +48,8 @@ class Library:
         Contestants that take a minute to prepare, and so are there on request only.
     environment : mapping of str to str
         Variables of its process.
+    clips : bool
+        Whether its contestants clip the gradients' norm where the case wants it; others are left out then.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Library:
     install: str
     slow: frozenset[str] = frozenset()
     environment: Mapping[str, str] = field(default_factory=dict)
+    clips: bool = False
 
     def load(self) -> str:
         """Import it, and return its version.
@@ -74,6 +77,12 @@ def load(source: str) -> Library:
     """The library that a module describes in its `LIBRARY`; to import it is cheap, whether or not it is installed."""
     library: Library = importlib.import_module(source).LIBRARY
     return library
+
+
+def check(case: Case, library: Library) -> None:
+    """Raise an UnsupportedError where the library has not all that the case wants."""
+    if not case.rule.plain and not library.clips:
+        raise UnsupportedError(f"{library.name} is not raced with clipped gradients")
 
 
 def start(case: Case) -> tuple[list[Array], list[Array]]:

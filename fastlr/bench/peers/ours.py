@@ -22,5 +22,5 @@ def _make(case: Case) -> Step:
 
 
 LIBRARY = Library(
-    "fastlr", {"fastlr": _make}, ("fastlr",), "fastlr-optim", "pip install fastlr-optim", environment=BOUND
+    "fastlr", {"fastlr": _make}, ("fastlr",), "fastlr-optim", "pip install fastlr-optim", environment=BOUND, clips=True
 )

@@ -28,7 +28,15 @@ def _make(case: Case, **how: bool) -> Step:
     # eps_root is the one setting of ours that PyTorch lacks; it is 0, which is to be without it
     settings: dict[str, Any] = {name: value for name, value in case.rule.settings().items() if name in takes}
     step: Step = kind(params, **settings, **how).step
-    return step
+    max_norm: Any = case.rule.max_norm
+    if max_norm is None:
+        return step
+
+    def clipped() -> None:
+        torch.nn.utils.clip_grad_norm_(params, max_norm)
+        step()
+
+    return clipped
 
 
 def _foreach(case: Case) -> Step:
@@ -56,4 +64,5 @@ LIBRARY = Library(
     "pip install 'fastlr-optim[race]'",
     slow=frozenset({"torch compiled"}),
     environment=AWAKE,
+    clips=True,
 )
