@@ -60,7 +60,7 @@ NAMES = (*OPTIONS, *PASSES)
 class Complete(Repeated):
     """A step of AdamW in float32 and what is done around it."""
 
-    params = (NAMES, (1_000, 10_000_000))
+    params = (NAMES, (10, 10_000_000))
     param_names = ("what", "weights")
 
     def setup(self, what: str, weights: int) -> None:

@@ -11,6 +11,9 @@ from fastlr import rules as rules
 from fastlr import schedules as schedules
 from fastlr.buffers import Packed as Packed
 from fastlr.buffers import pack as pack
+from fastlr.complete.report import NonFiniteError as NonFiniteError
+from fastlr.complete.report import Report as Report
+from fastlr.complete.scaler import LossScaler as LossScaler
 from fastlr.config import show_config as show_config
 from fastlr.engine.threads import get_num_threads as get_num_threads
 from fastlr.engine.threads import set_num_threads as set_num_threads
@@ -18,11 +21,8 @@ from fastlr.groups import Group as Group
 from fastlr.groups import layerwise as layerwise
 from fastlr.optimizer import Optimizer as Optimizer
 from fastlr.optimizer import from_rule as from_rule
-from fastlr.report import NonFiniteError as NonFiniteError
-from fastlr.report import Report as Report
 from fastlr.rules.averaging import EMA as EMA
 from fastlr.rules.averaging import UniformAverage as UniformAverage
-from fastlr.scaler import LossScaler as LossScaler
 
 if _TYPE_CHECKING:
     from fastlr.sklearn.patch import Patch as _Patch

@@ -11,10 +11,10 @@ from fastlr import kernels, statedict
 from fastlr.arrays import Array, Tree, explain_misfit, matched
 from fastlr.binding import Binding, bind
 from fastlr.buffers import Packed
-from fastlr.complete import Complete
+from fastlr.complete.report import Report
+from fastlr.complete.step import Complete
 from fastlr.engine.native import MisfitError
 from fastlr.groups import Group, split
-from fastlr.report import Report
 from fastlr.rules.base import Rule
 from fastlr.rules.settings import Schedulable
 

@@ -66,7 +66,18 @@ def test_training_takes_every_optimizer() -> None:
 
 def test_every_file_measures() -> None:
     assert {name.partition(".")[0] for name in BENCHMARKS} == {
-        *("bandwidth", "compiling", "denormals", "imports", "many_arrays", "memory", "steps", "threads", "training")
+        *(
+            "bandwidth",
+            "compiling",
+            "complete",
+            "denormals",
+            "imports",
+            "many_arrays",
+            "memory",
+            "steps",
+            "threads",
+            "training",
+        )
     }
 
 

@@ -25,6 +25,8 @@ from fastlr.schedules import Driven
 Report: TypeAlias = Callable[[float], None]
 BLOCK = 40
 """Rows trained at a time."""
+ROW_OPTIONS = ("max_norm", "norm", "clip_value", "grad_scale")
+"""What of `fastlr.rules.Options` a row may have of its own."""
 
 
 def train(workload: Workload, rows: Sequence[Row], *, every: int = 1, report: Report = lambda share: None) -> Histories:
@@ -46,7 +48,8 @@ def train(workload: Workload, rows: Sequence[Row], *, every: int = 1, report: Re
     Raises
     ------
     ValueError
-        Without rows, or for rules with settings for some parameters only (`overrides`, `no_decay`).
+        Without rows, or for rules with settings for some parameters only (`overrides`, `no_decay`), or with options of
+        a step that are not for rows (all but those in `ROW_OPTIONS`).
 
     Examples
     --------
@@ -66,6 +69,11 @@ def train(workload: Workload, rows: Sequence[Row], *, every: int = 1, report: Re
         # every row is a parameter group, and so has the settings of one
         if row.rule.overrides or row.rule.no_decay:
             raise ValueError(f"train(rows=...): a row's settings must be the same for all its parameters, got {row!r}")
+        if others := row.rule.options().keys() - ROW_OPTIONS:
+            raise ValueError(
+                f"train(rows=...): of a step's options a row may have {', '.join(ROW_OPTIONS)}, got {min(others)} in "
+                f"{row!r}; the others are of a whole optimizer, of which rows share one"
+            )
     blocks = [rows[first : first + BLOCK] for first in range(0, len(rows), BLOCK)]
     done = []
     for index, block in enumerate(blocks):
@@ -169,12 +177,18 @@ def _optimizers(rules: Sequence[Rule], packed: Packed) -> list[tuple[Optimizer, 
     """Optimizers of all rows, each with the places of its groups' rows: as few as there are kernels."""
     kinds: dict[tuple[object, ...], list[int]] = {}
     for r, rule in enumerate(rules):
-        kind = (type(rule), rule.kernel.name, rule.like, rule.backend, rule.denormals)
+        options = tuple(getattr(rule, name) for name in ROW_OPTIONS)
+        kind = (type(rule), rule.kernel.name, rule.like, rule.backend, rule.denormals, *options)
         kinds.setdefault(kind, []).append(r)
     flat, flat_grads = (buffer.reshape(len(rules), -1) for buffer in (packed.flat, packed.flat_grads))
     found = []
     for places in kinds.values():
         parts = [Packed(packed.params[r], packed.grads[r], flat[r], flat_grads[r]) for r in places]
         groups = [{"params": part, **rules[r].settings()} for part, r in zip(parts, places, strict=True)]
-        found.append((Optimizer(groups, rules[places[0]]), places))
+        found.append((Optimizer(groups, _in_a_group(rules[places[0]])), places))
     return found
+
+
+def _in_a_group(rule: Rule) -> Rule:
+    """The rule of rows that are groups: all of a row's gradients are those of its group."""
+    return replace(rule, norm="group") if rule.max_norm is not None and rule.norm == "global" else rule

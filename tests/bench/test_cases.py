@@ -26,7 +26,11 @@ def test_names():
 def test_the_table_has_every_optimizer_and_size_that_readers_ask_for():
     cases = standard([2])
     assert {case.weights for case in cases if case.optimizer == "adamw"} == set(SIZES)
-    assert {case.optimizer for case in cases if case.weights == max(SIZES)} == set(RACED) - {"nesterov", "amsgrad", "adamw+clip"}
+    assert {case.optimizer for case in cases if case.weights == max(SIZES)} == set(RACED) - {
+        "nesterov",
+        "amsgrad",
+        "adamw+clip",
+    }
     assert Case("adamw", 1_000, arrays=100, threads=2) in cases
     one, two = (Case("adamw", 1_000_000, threads=threads) for threads in (1, 2))
     assert one in cases

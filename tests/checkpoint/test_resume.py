@@ -49,6 +49,41 @@ def test_goes_on_as_if_never_stopped(name: str, options: dict[str, Any], tmp_pat
     assert all(other.params[key] is array for key, array in arrays.items())
 
 
+@pytest.mark.parametrize("background", [False, True])
+def test_complete_steps_go_on(background: bool, tmp_path: Path) -> None:
+    """In the middle of a window of micro-batches, with averages, a scale that is searched and skips in a row."""
+
+    def made(seed: int) -> tuple[Any, Any]:
+        scaler = fastlr.LossScaler(2.0**seed, growth_interval=2)
+        options: Any = {"grad_scale": scaler, "on_nonfinite": "skip", "max_norm": 1.0, "accumulate": 2}
+        return scaler, fastlr.Adam({"w": normal(seed, 2, 3)}, average=fastlr.EMA(0.5), **options)
+
+    def go(opt: Any, first: int, last: int) -> None:
+        for t in range(first, last):
+            gradient = normal(t, 2, 3)
+            gradient[0, 0] = np.nan if t in (7, 8) else 1.0
+            opt.step({"w": gradient})
+
+    scaler, opt = made(1)
+    go(opt, 0, 9)
+    saved = checkpoint.save(tmp_path / "run", opt, background=background)
+    go(opt, 9, 10)  # while it may still be written
+    if background:
+        saved.wait()
+    its_scaler, other = made(5)
+    checkpoint.load(tmp_path / "run", other)
+    go(other, 9, 10)
+    for both in (opt, other):
+        go(both, 10, 17)
+    assert outcome(other) == outcome(opt)
+    assert its_scaler == scaler
+    assert bits(other.state_dict()["around"]["average"]["arrays"]) == bits(
+        opt.state_dict()["around"]["average"]["arrays"]
+    )
+    with pytest.raises(ValueError, match=r"around must have \[\], got \['skipped'"):
+        checkpoint.load(tmp_path / "run", fastlr.Adam({"w": normal(0, 2, 3)}))
+
+
 class Run:
     """A run with everything: packed groups, schedules, another optimizer, a scaler, a random generator."""
 

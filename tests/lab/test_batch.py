@@ -176,6 +176,16 @@ def test_the_same_seed_has_the_same_start_and_order():
     assert found.train_loss[0, 0] != found.train_loss[0, 2]
 
 
+def test_a_row_is_clipped_by_its_own_norm():
+    """Alone as among others, whose gradients are larger."""
+    options = [{}, {"max_norm": 0.01}, {"max_norm": 0.01, "norm": "parameter"}, {"clip_value": 0.001}]
+    rows = [Row(SGD(0.1, **case), 1) for case in options] + [Row(SGD(1.0, max_norm=0.01), 2)]
+    found = train(blobs().for_epochs(3), rows).train_loss
+    assert len({tuple(column) for column in found.T}) == len(rows)
+    for r, row in enumerate(rows):
+        np.testing.assert_allclose(found[:, r], train(blobs().for_epochs(3), [row]).train_loss[:, 0], rtol=1e-6)
+
+
 def test_scores_are_taken_every_so_many_epochs_and_at_the_end():
     task = blobs().for_epochs(7)
     rows = [Row(SGD(Plateau(0.1, patience=0)), 0), Row(SGD(0.1), 0)]
@@ -207,6 +217,10 @@ def test_progress_is_reported(monkeypatch):
         (
             lambda: train(WORKLOADS[0], [Row(AdamW(no_decay=["b*"]), 0)]),
             r"train\(rows=...\): a row's settings must be the same for all its parameters, got Row\(rule=AdamW",
+        ),
+        (
+            lambda: train(WORKLOADS[0], [Row(AdamW(average=fastlr.EMA()), 0)]),
+            r"of a step's options a row may have max_norm, .*, grad_scale, got average in Row\(rule=AdamW",
         ),
         (lambda: Workload("x", MLP((2, 3)), 5), r"Workload\(split=None\): MLP\(.*\) needs data: pass split=prepare"),
         (lambda: Workload("x", Rosenbrock(), 0), r"Workload\(epochs=0\): epochs must be a whole number, at least 1"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastlr.arrays import Array
-from fastlr.averages import beside
+from fastlr.complete.averages import beside
 from fastlr.engine import Passes
 from fastlr.engine.native import Plan
 from fastlr.groups import Group

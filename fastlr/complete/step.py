@@ -7,17 +7,17 @@ from threading import Lock
 from typing import Any
 
 from fastlr import kernels
-from fastlr.accumulation import Accumulator
 from fastlr.arrays import Array
-from fastlr.averages import Averages, beside
 from fastlr.binding import Binding, summing
+from fastlr.complete.accumulation import Accumulator
+from fastlr.complete.averages import Averages, beside
+from fastlr.complete.report import NonFiniteError, Report
+from fastlr.complete.treatment import Treatment
 from fastlr.engine import Passes
-from fastlr.report import NonFiniteError, Report
 from fastlr.rules.base import Rule
 from fastlr.rules.passes import BLENDED, CLIPPED
 from fastlr.rules.settings import whole
 from fastlr.statedict import Stateful, check_array, check_keys
-from fastlr.treatment import Treatment
 
 COMPILED = ("clipped", "blended", "dot", "largest", "faults", "moved")
 

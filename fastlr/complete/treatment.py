@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastlr.complete.report import NonFiniteError, Report, by_name, root
 from fastlr.engine import Gather, Total, measures
-from fastlr.report import NonFiniteError, Report, by_name, root
 from fastlr.rules.options import Options
 from fastlr.rules.settings import above_zero
 
 if TYPE_CHECKING:
-    from fastlr.averages import Averages
+    from fastlr.complete.averages import Averages
     from fastlr.engine.native import Plan
     from fastlr.groups import Group
 
