@@ -33,6 +33,7 @@ from fastlr.lab import (
     train,
     workload,
 )
+from fastlr.lab.data import Task
 from fastlr.lab.finding import OTHERS
 
 OPTIMIZERS = ("sgd", "momentum", "adagrad", "rmsprop", "adam")
@@ -50,7 +51,7 @@ def _made(name: str, xy: Any, **settings: Any) -> Workload:
     x, y = xy
     classes = tuple(map(str, np.unique(y))) if y.dtype.kind in "iu" or set(np.unique(y)) == {-1.0, 1.0} else ()
     y = np.unique(y, return_inverse=True)[1] if classes else y
-    task = "classification" if classes else "regression"
+    task: Task = "classification" if classes else "regression"
     features = tuple(f"x{i}" for i in range(x.shape[1]))
     return workload(DataSet(name, task, x, y, features, "y", classes, "made"), Configuration(**settings))
 
@@ -63,9 +64,7 @@ PROBLEMS: Mapping[str, Callable[[], Workload]] = {
     "blobs": lambda: blobs().for_epochs(60),
     "digits": lambda: _held("digits", epochs=20),
     "diabetes": lambda: _held("diabetes", epochs=20),
-    "circles": lambda: _made(
-        "circles", datasets.make_circles(2000, noise=0.15, factor=0.5, random_state=0), epochs=20
-    ),
+    "circles": lambda: _made("circles", datasets.make_circles(2000, noise=0.15, factor=0.5, random_state=0), epochs=20),
     "cancer, linear": lambda: _held("breast_cancer", hidden=(), epochs=70),
     "hypercube": lambda: _made(
         "hypercube",
@@ -81,9 +80,7 @@ PROBLEMS: Mapping[str, Callable[[], Workload]] = {
     "cancer": lambda: _held("breast_cancer", epochs=15),
     "digits, tanh": lambda: _held("digits", hidden=(64, 64), activation="tanh", epochs=20),
     "diabetes, linear": lambda: _held("diabetes", hidden=(), epochs=90),
-    "moons": lambda: _made(
-        "moons", datasets.make_moons(2000, noise=0.25, random_state=0), hidden=(30, 30), epochs=20
-    ),
+    "moons": lambda: _made("moons", datasets.make_moons(2000, noise=0.25, random_state=0), hidden=(30, 30), epochs=20),
     "friedman 1": lambda: _made(
         "friedman 1", datasets.make_friedman1(3000, noise=1.0, random_state=0), hidden=(100,), epochs=15
     ),

@@ -11,6 +11,7 @@ from fastlr.lab.batch import Report
 from fastlr.lab.checks import seeds_of
 from fastlr.lab.data import Floats
 from fastlr.lab.finding.checking import LADDER, check
+from fastlr.lab.finding.keeping import kept
 from fastlr.lab.finding.ramp import Subject, ramp
 from fastlr.lab.finding.reading import Reading, read
 from fastlr.lab.finding.result import Finding
@@ -131,17 +132,19 @@ def find_lr(
     if callback:
         if len(numbers) > 1 and begin is None:
             raise ValueError("find_lr(seeds=...): a callback must have begin=, for which a seed makes a difference")
-        subject: Subject = OfStep(problem, probe, begin, state, told)
+        step: Any = problem
+        subject: Subject = OfStep(step, probe, begin, state, told)
         choice, planned = _named(optimizer, state), 0
     else:
         task, choice = _task(problem, optimizer, data, loss)
         subject, planned = OfWorkload(task, choice, part, told), task.epochs * task.steps_per_epoch
     short = _length(verify, steps, planned, callback=callback)
     told.total = len(numbers) * (steps + short * (len(LADDER) + 1))
-    found = _ramped(subject, choice, ramp(min_lr, max_lr, steps, len(numbers)), numbers)
-    if short and not found.reading.refusal:
-        carried = planned if not callback and _noisy(task) else short
-        found = replace(found, check=check(subject, found.ramped, numbers, short, carried))
+    with kept(()):
+        found = _ramped(subject, choice, ramp(min_lr, max_lr, steps, len(numbers)), numbers)
+        if short and not found.reading.refusal:
+            carried = planned if not callback and _noisy(task) else short
+            found = replace(found, check=check(subject, found.ramped, numbers, short, carried))
     report(1.0)
     return found
 

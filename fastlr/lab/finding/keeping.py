@@ -84,8 +84,8 @@ def _of_each(things: Any) -> Iterator[PutBack]:
             yield from _of_each(child)
     else:
         raise TypeError(
-            f"find_lr(state=...): {type(things).__name__} cannot be put back: it must be an array, Packed, an optimizer, "
-            "a random generator, or have state_dict and load_state_dict"
+            f"find_lr(state=...): {type(things).__name__} cannot be put back: it must be an array, Packed, an "
+            "optimizer, a random generator, or have state_dict and load_state_dict"
         )
 
 

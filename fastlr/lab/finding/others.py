@@ -106,9 +106,10 @@ def suggested(tool: str, rates: Floats, losses: Floats) -> float:
     reader = known("suggested", "tool", tool, OTHERS)
     if len(rates) < FEWEST:
         raise ValueError(f"suggested({tool!r}): there must be at least {FEWEST} points, got {len(rates)}")
-    # all of them stop there, or at five times
-    beyond = np.flatnonzero(losses > 4 * np.minimum.accumulate(losses)) if losses.min() > 0 else ()
-    end = max(int(beyond[0]) + 1, FEWEST) if len(beyond) else len(losses)
+    end = len(losses)
+    if losses.min() > 0:  # all of them stop at four times the lowest, or at five
+        beyond = np.flatnonzero(losses > 4 * np.minimum.accumulate(losses))
+        end = max(int(beyond[0]) + 1, FEWEST) if beyond.size else end
     if tool.startswith("fastai"):  # without the first tenth of the range and the last five points
         first = min(len(rates) // 10, end - 25)
         rates, losses, end = rates[first:], losses[first:], end - 5 - first

@@ -31,7 +31,7 @@ class Finding:
         Before the first step and after each; NaN from where a run was stopped.
     seeds : tuple of int
     reading : Reading
-        What the median over the seeds says: its losses, the robust fit and its slope, the bracket, or why there is none.
+        What the median over the seeds says: the robust fit of it with its slope, the bracket, or why there is none.
     ramped : float
         The rate that the ramp suggests; NaN if it was refused.
     by_seed : float64 array, shape (seeds,)

@@ -74,4 +74,5 @@ def _local_median(values: Floats, near: Floats) -> Floats:
     order = np.argsort(values)
     share = np.cumsum(near[:, order], axis=1)
     middle = (share < 0.5 * share[:, -1:]).sum(axis=1)
-    return values[order][middle]
+    medians: Floats = values[order][middle]
+    return medians

@@ -1,5 +1,6 @@
-"""Whether an optimizer's step follows the size of its gradients or not: measured, so that it holds of your own rules."""
+"""Whether an optimizer's step follows the size of its gradients: measured, so that it holds of your own rules too."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -26,4 +27,5 @@ def normalises(rule: Rule) -> bool:
         for _ in range(3):
             optimizer.step(np.array([size]))
         moved.append(abs(float(w[0])))
-    return moved[1] < moved[0] * GROWN**0.5
+    small, large = moved
+    return large < small * math.sqrt(GROWN)

@@ -48,9 +48,7 @@ class OfWorkload:
                     found[point, some] = losses
         return found
 
-    def _points(
-        self, rates: Floats, seeds: tuple[int, ...], measure: Sequence[bool], rise: bool
-    ) -> Iterator[Floats]:
+    def _points(self, rates: Floats, seeds: tuple[int, ...], measure: Sequence[bool], rise: bool) -> Iterator[Floats]:
         """The losses of a block of runs, until all of them are stopped."""
         rows = [Row(replace(self.choice.rule, lr=_looked_up(rates[:, r])), seed) for r, seed in enumerate(seeds)]
         block, watch = Block(self.workload, rows), Watch(len(rows), rise=rise)
@@ -132,7 +130,7 @@ def _without_end(block: Block) -> Iterator[Batch]:
 
 
 def _looked_up(rates: Floats) -> Callable[[int], float]:
-    values = rates.tolist()
+    values: list[float] = rates.tolist()
 
     def rate(step: int) -> float:
         return values[min(step, len(values) - 1)]
