@@ -18,7 +18,6 @@ from fastlr.lab.finding.result import Finding
 from fastlr.lab.finding.step_size import normalises
 from fastlr.lab.finding.subjects import OfStep, OfWorkload, Step
 from fastlr.lab.optimizers import Choice, choose
-from fastlr.lab.sweeps.rates import check_range
 from fastlr.lab.sweeps.result import PartName
 from fastlr.lab.workloads import Workload
 from fastlr.optimizer import Optimizer
@@ -30,6 +29,8 @@ size of its gradients (None: not known).  Such steps do not shrink as the gradie
 come to rest.  Medians over the problems that `benchmarks/finding.py` calibrates on, between the two for None."""
 SHARE = 3
 """The short runs are as long as the planned ones divided by this."""
+MOST = 2000
+"""Steps of a ramp: more make it slower, not clearer, and the fit's work grows as their square."""
 SHORTEST, LONGEST = 30, 2000
 """Steps of a short run."""
 
@@ -69,7 +70,7 @@ def find_lr(
     min_lr, max_lr : float
         The range; above 0.
     steps : int
-        Of the ramp, each with its rate.
+        Of the ramp, each with its rate; 2,000 at most.
     seeds : int or sequence of int
         How many (0, 1, ...), or which; 5 unless given, and 1 for a callback without `begin`.
     part : {"test", "train"}
@@ -106,9 +107,12 @@ def find_lr(
     Examples
     --------
     >>> from fastlr.lab import find_lr, load, workload
-    >>> print(find_lr(workload(load("wine")), "adam", verify=False).advice)
-    adam: use 0.068; rates from 0.0004 on are useful, and 1.4 is too high; from the ramp alone, 0.17 decades of
-    deviation between seeds
+    >>> found = find_lr(workload(load("wine")), "adam")
+    >>> 0.005 < found.suggestion < 0.1
+    True
+    >>> low, high = found.bracket
+    >>> low < found.suggestion < high
+    True
 
     Any training step, here with an optimizer's:
 
@@ -123,7 +127,7 @@ def find_lr(
     >>> 0.05 < found.suggestion < 0.5, w
     (True, array([1., 1.]))
     """
-    check_range("find_lr", min_lr, max_lr, steps)
+    _check_range(min_lr, max_lr, steps)
     if part not in ("train", "test"):
         raise ValueError(f"find_lr(part={part!r}): part must be 'train' or 'test'")
     callback = callable(problem) and not _is_module(problem)
@@ -147,6 +151,16 @@ def find_lr(
             found = replace(found, check=check(subject, found.ramped, numbers, short, carried))
     report(1.0)
     return found
+
+
+def _check_range(min_lr: float, max_lr: float, steps: int) -> None:
+    for name, value in (("min_lr", min_lr), ("max_lr", max_lr)):
+        if not 0 < value < math.inf:
+            raise ValueError(f"find_lr({name}={value!r}): {name} must be a number above 0")
+    if not min_lr < max_lr:
+        raise ValueError(f"find_lr(min_lr={min_lr!r}, max_lr={max_lr!r}): max_lr must be above min_lr")
+    if not isinstance(steps, int) or not 2 <= steps <= MOST:
+        raise ValueError(f"find_lr(steps={steps!r}): steps must be a whole number from 2 to {MOST:,}; 300 are usual")
 
 
 def _ramped(subject: Subject, choice: Choice | None, rates: Floats, seeds: tuple[int, ...]) -> Finding:

@@ -100,7 +100,7 @@ def suggested(tool: str, rates: Floats, losses: Floats) -> float:
     Examples
     --------
     >>> rates = np.geomspace(1e-4, 1, 100)
-    >>> round(suggested("fastai minimum/10", rates, (np.log10(rates) + 1) ** 2), 3)
+    >>> round(suggested("fastai minimum/10", rates, (np.log10(rates) + 1) ** 2 + 1), 3)
     0.01
     """
     reader = known("suggested", "tool", tool, OTHERS)

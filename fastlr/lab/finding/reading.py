@@ -19,8 +19,8 @@ WIDTH = 0.1
 """Decades: deviation of the window that the line is fitted in."""
 EARLY = 0.1
 """What stops in this share of the ramp was too high from the start."""
-LITTLE = 0.02
-"""A gain below this share of the first loss is none."""
+LITTLE, SMALL = 0.002, 0.02
+"""A gain below this share of the first loss is none, or, where the curve has not turned up, not worth the name."""
 NOISY = 4.0
 """And one below so many times the noise."""
 USEFUL = 0.1
@@ -89,7 +89,7 @@ def read(rates: Floats, losses: Floats) -> Reading:
     enough = RISEN if middle.min() > 0 else RISEN * (start - float(smooth[lowest]))
     above = np.flatnonzero(smooth[lowest:] > smooth[lowest] + enough)
     if not above.size and not stopped:
-        return replace(found, refusal=f"the loss never rose up to {rates[-1]:.3g}: raise max_lr, the limit is above")
+        return replace(found, refusal=_too_low(rates, start, float(values.min())))
     turn = lowest + int(above[0]) if above.size else len(tried) - 1
     turn = min(turn, int(np.searchsorted(tried, FLOOR * tried[lowest], side="right")) - 1)
     gain = start - float(values.min())
@@ -135,5 +135,11 @@ def _refusal(rates: Floats, found: Reading, start: float, stopped: bool) -> str:
             "gradient"
         )
     if flat:
-        return f"flat: the loss did not fall up to {rates[-1]:.3g}: raise max_lr"
+        return _too_low(rates, start, start)
     return ""
+
+
+def _too_low(rates: Floats, start: float, lowest: float) -> str:
+    if start - lowest <= SMALL * abs(start):
+        return f"flat: the loss hardly fell up to {rates[-1]:.3g}: raise max_lr"
+    return f"the loss never rose up to {rates[-1]:.3g}: raise max_lr, the limit is above"
