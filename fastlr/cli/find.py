@@ -27,7 +27,7 @@ examples:
 The rate grows by the same factor each step, for several seeds at once; a fixed probe batch is scored after each step.
 Useful from: a tenth of the gain is reached.  Too high from: the loss turns up.  Short runs at rates around what this
 suggests then decide, as long as a third of the runs that are planned (--epochs).  A curve that says nothing gives no
-suggestion, but the reason.  fastlr sweep, ten times as long, trains to the end.
+suggestion, but the reason.  fastlr sweep, eight times as long, trains to the end.
 
 exit codes: 0 found; 1 no suggestion for any optimizer, or the results could not be written; 2 the command or the data
 cannot be used; 130 interrupted

@@ -136,3 +136,29 @@ def test_an_optimizer_of_pytorch_is_taken_with_its_settings():
 def test_mistakes_are_named(make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         make()
+
+
+def test_a_training_loop_of_pytorchs_own_is_put_back_to_the_bit():
+    model = network()
+    opt = torch.optim.Adam(model.parameters(), lr=0.5)
+    batches = list(loader_of(128))
+    taken = []
+
+    def step(lr):
+        x, y = batches[len(taken) % len(batches)]
+        taken.append(lr)
+        opt.param_groups[0]["lr"] = lr
+        opt.zero_grad()
+        loss = functional.cross_entropy(model(x), y)
+        loss.backward()
+        opt.step()
+        return loss.item()
+
+    step(0.01)
+    before, momenta = state_of(model), [value.clone() for value in opt.state[model[0].weight].values()]
+    found = find_lr(step, "adam", state=[model, opt], verify=20)
+    assert 1e-4 < found.suggestion < 1
+    assert len(taken) > 200
+    assert same(before, state_of(model))
+    assert all(map(torch.equal, momenta, opt.state[model[0].weight].values()))
+    assert opt.param_groups[0]["lr"] == 0.01
