@@ -12,7 +12,7 @@ from string import Template
 
 import numpy as np
 
-from benchmarks.finding import CALIBRATED, OURS, PROBLEMS, RAMP, Pair, deviation, measured, scores
+from benchmarks.finding import CALIBRATED, OURS, PROBLEMS, RAMP, SEEN, Pair, deviation, measured, scores
 
 HERE = Path(__file__).parent
 NUMBERS = HERE / "finding.json"
@@ -38,16 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _words(pairs: Sequence[Pair], deviations: dict[str, float]) -> dict[str, str]:
-    first = list(PROBLEMS)[:CALIBRATED]
-    calibrated = [pair for pair in pairs if pair.problem in first]
-    held = [pair for pair in pairs if pair.problem not in first]
+    names = list(PROBLEMS)
+    parts = [names, names[:CALIBRATED], names[CALIBRATED:SEEN], names[SEEN:]]
+    grouped = [[pair for pair in pairs if pair.problem in part] for part in parts]
     spreads = np.array(list(deviations.values()))
     missed = [pair for pair in pairs if not pair.good(OURS)]
     return {
         "pairs": str(len(pairs)),
         "problems": str(len(PROBLEMS)),
         "calibrated": str(CALIBRATED),
-        "scores": _table(pairs, calibrated, held),
+        "held": str(SEEN - CALIBRATED),
+        "fresh": str(len(PROBLEMS) - SEEN),
+        "scores": _table(grouped),
         "cheaper": f"{np.median([pair.swept / pair.steps for pair in pairs]):.1f}",
         "calls": str(len(spreads)),
         "deviation": f"{np.median(spreads):.2f}",
@@ -58,11 +60,12 @@ def _words(pairs: Sequence[Pair], deviations: dict[str, float]) -> dict[str, str
     }
 
 
-def _table(pairs: Sequence[Pair], calibrated: Sequence[Pair], held: Sequence[Pair]) -> str:
+def _table(grouped: Sequence[Sequence[Pair]]) -> str:
     lines = []
-    for whole, fitted, unseen in zip(scores(pairs), scores(calibrated), scores(held), strict=True):
-        name = f"**{whole.tool}**" if whole.tool in (OURS, RAMP) else whole.tool
-        cells = [f"{part.median:.2f} | {part.high:.2f} | {part.good:.0%}" for part in (whole, fitted, unseen)]
+    for score in zip(*map(scores, grouped), strict=True):
+        tool = score[0].tool
+        name = f"**{tool}**" if tool in (OURS, RAMP) else tool
+        cells = [f"{part.median:.2f} | {part.high:.2f} | {part.good:.0%}" for part in score]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
