@@ -4,7 +4,7 @@ BIN := .venv/bin
 ASV := $(BIN)/asv --config benchmarks/asv.conf.json
 COMPILED := setup.py pyproject.toml $(wildcard fastlr/rules/*.py fastlr/kernels/*.py fastlr/*/*.h fastlr/*/*.pxd fastlr/*/*.pyx)
 
-.PHONY: demo test lint unit test-slow test-random test-peers bench-quick bench performance clean
+.PHONY: demo test lint unit test-slow test-random test-peers bench-quick bench performance finding clean
 
 demo: .venv/demo  ## train on the digits with five optimizers
 	$(BIN)/fastlr train digits --compare sgd,momentum,adagrad,rmsprop,adam
@@ -42,6 +42,9 @@ bench: .venv/test  ## the commit checked out, every benchmark; .asv/html/index.h
 
 performance: .venv/race  ## docs/performance.md: the race against every peer, measured here; half an hour
 	$(BIN)/python -m docs.performance
+
+finding: .venv/test  ## docs/finding.md: find_lr against sweeps and other tools' rules; half an hour
+	$(BIN)/python -m docs.finding
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

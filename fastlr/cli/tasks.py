@@ -1,4 +1,4 @@
-"""What `fastlr study` and `fastlr sweep` share: the data and network they train, the seeds, the bar."""
+"""What `fastlr study`, `fastlr find` and `fastlr sweep` share: the data and network they train, the seeds, the bar."""
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence

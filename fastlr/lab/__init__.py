@@ -2,6 +2,7 @@
 
 from fastlr.lab.batch import train
 from fastlr.lab.data import DataSet, Part, Scaling, Split, prepare
+from fastlr.lab.finding import Finding, find_lr
 from fastlr.lab.mlp import MLP
 from fastlr.lab.optimizers import OPTIMIZERS, Choice, choose
 from fastlr.lab.problems import Problem, Quadratic, Rosenbrock, linear, logistic
@@ -29,6 +30,7 @@ __all__ = [
     "DataError",
     "DataSet",
     "Epoch",
+    "Finding",
     "Histories",
     "Objective",
     "Part",
@@ -49,6 +51,7 @@ __all__ = [
     "choose",
     "compare",
     "evaluate",
+    "find_lr",
     "linear",
     "load",
     "logistic",

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from fastlr.buffers import Packed, pack
-from fastlr.lab.data import Floats
+from fastlr.lab.data import Floats, Part
 from fastlr.lab.mlp import Array, Params
 from fastlr.lab.rows import CURVES, Histories, Row, joined
 from fastlr.lab.stacks import Batch, stacked
@@ -83,11 +83,11 @@ def train(workload: Workload, rows: Sequence[Row], *, every: int = 1, report: Re
 
         # what diverges overflows: the losses tell
         with np.errstate(all="ignore"):
-            done.append(_Block(workload, block).run(every, tell))
+            done.append(Block(workload, block).run(every, tell))
     return joined(done)
 
 
-class _Block:
+class Block:
     """Some rows, under way."""
 
     def __init__(self, workload: Workload, rows: Sequence[Row]) -> None:
@@ -111,8 +111,8 @@ class _Block:
         epochs, lines = [0], [self._line(0)]
         for epoch in range(1, last + 1):
             if (self.diverged < 0).any():
-                for batch in self._batches():
-                    self._step(batch)
+                for batch in self.batches():
+                    self.step(batch)
             due = epoch % every == 0 or epoch == last
             line = self._line(epoch) if due or self.followers else ()
             if due:
@@ -122,7 +122,7 @@ class _Block:
         curves = dict(zip(CURVES, map(np.stack, zip(*lines, strict=True)), strict=True))
         return Histories(self.rows, np.array(epochs), **curves, diverged=self.diverged)
 
-    def _batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[Batch]:
         """An epoch's batches, each row's in an order of its own; None where there is no data."""
         split, size = self.workload.split, self.workload.batch
         if split is None:
@@ -134,7 +134,8 @@ class _Block:
             chosen = orders[:, first : first + size]
             yield x[chosen], y[chosen]
 
-    def _step(self, batch: Batch) -> None:
+    def step(self, batch: Batch) -> None:
+        """One step of every row."""
         alive = self.diverged < 0
         losses = self.stack.losses_and_grads(batch, alive)
         # a row that diverged stays in the buffers, where what is not finite costs no time, and is looked at no more
@@ -142,6 +143,11 @@ class _Block:
         for optimizer, _ in self.optimizers:
             optimizer.step()
         self.steps += 1
+
+    def probed(self, part: Part | None) -> Floats:
+        """The loss of each row on data that all of them share, or without data; NaN where a row diverged."""
+        alive = self.diverged < 0
+        return np.where(alive, self.stack.scores(part, alive)[0], np.nan)
 
     def _line(self, epoch: int) -> tuple[Floats, ...]:
         """Of each of the histories' curves, the values after an epoch."""

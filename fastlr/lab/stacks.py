@@ -1,7 +1,7 @@
 """Any problem as a stack: row r of every array belongs to run r."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,15 @@ from fastlr.lab.problems import Problem
 
 Batch: TypeAlias = tuple[NDArray[Any], NDArray[Any]] | None
 Alive: TypeAlias = NDArray[np.bool_]
+
+
+@runtime_checkable
+class WithoutGradient(Protocol):
+    """A problem that can be scored without the work of a gradient."""
+
+    def loss_only(self, params: Params, batch: Any) -> float:
+        """The loss; nothing is written."""
+        ...
 
 
 class Stack(Protocol):
@@ -78,7 +87,12 @@ class _OneByOne:
 
     def scores(self, part: Part | None, alive: Alive) -> tuple[Floats, Floats]:
         batch = None if part is None else (part.x, part.y)
-        return self._each(lambda r: batch, alive), np.full(self._runs, np.nan)
+        metric = np.full(self._runs, np.nan)
+        if isinstance(self._problem, WithoutGradient):
+            only = self._problem.loss_only
+            losses = [only(self._rows[r][0], batch) if alive[r] else np.nan for r in range(self._runs)]
+            return np.array(losses), metric
+        return self._each(lambda r: batch, alive), metric
 
     def _each(self, batch_of: Callable[[int], Batch], alive: Alive) -> Floats:
         losses = np.full(self._runs, np.nan)

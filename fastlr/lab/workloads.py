@@ -67,8 +67,12 @@ class Workload:
         """What a sweep compares, in words with the unit."""
         if self.split is None:
             return f"loss after {self.epochs:,} steps"
+        return f"{self.unit(part)} after {self.epochs:,} epochs"
+
+    def unit(self, part: Literal["train", "test"]) -> str:
+        """What the loss on a part of the data is, with its unit."""
         unit = {"accuracy": "cross-entropy (nats)", "r2": "squared error (standardised target)", "": "loss"}
-        return f"{part} {unit[self.metric]} after {self.epochs:,} epochs"
+        return f"{part} {unit[self.metric]}"
 
     def for_epochs(self, epochs: int | None) -> "Workload":
         """The same for another number of epochs; None changes nothing."""

@@ -1,0 +1,1 @@
+"""fastlr for PyTorch."""
