@@ -251,6 +251,23 @@ cdef class Plan:
                     self._entries[i].arrays[1] = <char *> cnp.PyArray_DATA(gradients[i])
             self._merge()
 
+    cdef _point_at(self, cnp.ndarray addresses):
+        """Take the gradients from these addresses, or raise `MisfitError`; then nothing is changed."""
+        cdef int64_t i
+        cdef bint moved = self._sweep.count == 0
+        cdef char **at = <char **> cnp.PyArray_DATA(addresses)
+        if addresses.shape[0] != self._entry_count or cnp.PyArray_TYPE(addresses) != cnp.NPY_INT64:
+            raise IndexError((addresses.shape[0], self._entry_count))
+        for i in range(self._entry_count):
+            if at[i] != self._entries[i].arrays[1]:
+                moved = True
+                if at[i] != NULL and self._is_owned(at[i], at[i] + self._entries[i].n * self._sweep.itemsize):
+                    raise MisfitError(i)
+        if moved:
+            for i in range(self._entry_count):
+                self._entries[i].arrays[1] = at[i]
+            self._merge()
+
     cdef bint _is_owned(self, char *begin, char *end) noexcept:
         cdef int64_t low = 0, high = self._owned_count, middle
         while low < high:  # the first span that ends after `begin`
@@ -269,7 +286,7 @@ cdef class Plan:
         self._bytes = 0
         for i in range(self._entry_count):
             entry = &self._entries[i]
-            if entry.n == 0 or entry.group.frozen:
+            if entry.n == 0 or entry.arrays[1] == NULL or entry.group.frozen:
                 continue
             self._bytes += entry.n * entry.group.arrays * self._sweep.itemsize
             if last != NULL and continues(last, entry, self._sweep.itemsize):
@@ -284,13 +301,16 @@ cdef class Plan:
         self._sweep.count = count
         self._sweep.chunks = first_chunk + chunks_of(last.n) if last != NULL else 0
 
-    def step(self, gradients=None):
+    def step(self, gradients=None, cnp.ndarray addresses=None):
         """Make one step.
 
         Parameters
         ----------
         gradients : list or tuple of arrays, optional
             In the order of the rows.
+        addresses : array of int64, optional
+            Where the gradients are instead, for a caller who keeps them alive and knows that they have the dtype and
+            the length of their weights; 0 passes a row by.
 
         Raises
         ------
@@ -307,7 +327,11 @@ cdef class Plan:
             )
         self._busy = True
         try:
-            if gradients is not None:
+            if addresses is not None:
+                gradients = addresses
+                self._point_at(addresses)
+                self._pointed_at_usual = False
+            elif gradients is not None:
                 gradients = tuple(gradients)  # a reference to each until the end, whatever happens to the list
                 self._point(gradients)
                 self._pointed_at_usual = False
@@ -352,6 +376,15 @@ cdef class Plan:
     def segments(self):
         """How many runs of neighbouring parameters the last gradients left: 1 for packed parameters."""
         return self._sweep.count
+
+
+def array_at(int64_t address, cnp.ndarray like):
+    """An array over the memory there, of the shape and dtype of another; it owns nothing.  None for address 0."""
+    if address == 0:
+        return None
+    return cnp.PyArray_SimpleNewFromData(
+        cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), cnp.PyArray_TYPE(like), <void *> <uintptr_t> address
+    )
 
 
 cdef void *allocated(size_t size) except NULL:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlr.engine import Rows, Work
-from fastlr.engine.native import Plan, enter_mode, leave_mode
+from fastlr.engine.native import Plan, array_at, enter_mode, leave_mode
 
 
 class OraclePlan(Plan):
@@ -21,8 +21,11 @@ class OraclePlan(Plan):
     ) -> None:
         self._flush = flush
 
-    def run(self, gradients: Sequence[NDArray[np.floating]]) -> None:
+    def run(self, gradients: Sequence[NDArray[np.floating] | None] | NDArray[np.int64]) -> None:
         """The arithmetic of a step.  Nothing is written before everything is computed."""
+        if isinstance(gradients, np.ndarray):
+            rows = zip(gradients.tolist(), self.rows, strict=True)
+            gradients = [array_at(address, arrays[0]) for address, (_, arrays) in rows]
         mode = enter_mode(self._flush)
         try:
             with np.errstate(all="ignore"):
@@ -32,11 +35,11 @@ class OraclePlan(Plan):
         finally:
             leave_mode(mode)
 
-    def _computed(self, gradients: Iterator[NDArray[np.floating]]) -> Iterator[tuple[NDArray[np.floating], Any]]:
+    def _computed(self, gradients: Iterator[NDArray[np.floating] | None]) -> Iterator[tuple[NDArray[np.floating], Any]]:
         """(array, its new values) for all weights and states."""
         values = [self._values(index) for index in range(len(self.works))]
         for (index, arrays), gradient in zip(self.rows, gradients, strict=True):
-            if self.is_frozen(index):
+            if gradient is None or self.is_frozen(index):
                 continue
             rounded = [arrays[0].dtype.type(value) for value in values[index]]
             # Views as plain arrays: a matrix multiplies in its own way, a masked array hides.
