@@ -93,11 +93,11 @@ class Optimizer(torch.optim.Optimizer):
                 param.grad = None
 
     def _update(self) -> None:
-        self._schedules.apply(self.param_groups)
-        state: dict[Any, Any] = self.state
+        if self._schedules.any:
+            self._schedules.apply(self.param_groups)
         layout = self._layout
         self._layout = None  # whatever is raised, nothing is known afterwards
-        if layout is None or not layout.holds(self.param_groups, state):
+        if layout is None or not layout.holds(self.param_groups, self.state):
             layout = self._laid_out(layout)
         if layout.memory.odd:
             layout = self._treated(layout)
@@ -106,6 +106,7 @@ class Optimizer(torch.optim.Optimizer):
             self._layout = layout
 
     def _laid_out(self, before: Layout | None) -> Layout:
+        self._schedules.absorb(self.param_groups)
         initial = {"sum": self.defaults.get("initial_accumulator_value", 0.0)}
         subject = Subject(f"fastlr.torch.{type(self).__name__}", self._formula, self._options, initial)
         layout = Layout(subject, self.param_groups, self.state, before)

@@ -111,6 +111,16 @@ class Watched:
         self._seen = tuple(map(plain, values))
         return True
 
+    @property
+    def scheduled(self) -> bool:
+        """Whether a function has been written into the group."""
+        return any(map(is_schedule, self._seen))
+
     def values(self) -> dict[str, Any]:
         """The settings, tensors as numbers."""
         return dict(zip(self.keys, self._seen, strict=True))
+
+
+def is_schedule(value: Any) -> bool:
+    """Whether a setting is a function of the step, or a pair with one."""
+    return callable(value) or (isinstance(value, tuple | list) and any(map(callable, value)))

@@ -114,6 +114,7 @@ class Layout:
         count = STEP if subject.formula.counts else None
         self.memory = Memory(
             [group["params"] for group in groups],
+            state,
             [(row.index, row.entry.state, row.entry.names, count, self._shares[row.param]) for row in rows],
         )
         self._where: dict[int, tuple[Plan, int]] = {}
@@ -170,13 +171,13 @@ class Layout:
             plan, k = self._where[share]
             plan.configure(k, found)
 
-    def holds(self, groups: Groups, state: dict[Any, Any]) -> bool:
+    def holds(self, groups: Groups, state: Mapping[Any, Any]) -> bool:
         """Whether everything is where it was, and find the gradients; settings may have changed."""
         if len(groups) != len(self._watched):
             return False
         for g, (watched, group) in enumerate(zip(self._watched, groups, strict=True)):
             if watched.changed(group):
-                if _kind(self._subject, group) != self._kinds[g]:
+                if watched.scheduled or _kind(self._subject, group) != self._kinds[g]:
                     return False
                 self._configure(g)
         return self.memory.read(groups, state) == FINE

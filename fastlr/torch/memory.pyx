@@ -7,7 +7,9 @@ every step compares all that the plan was made of with what is there now.  In Py
 it takes 0.2, most of which is PyTorch's own making of a Python object for `p.grad`.
 """
 
-from cpython.dict cimport PyDict_GetItemWithError
+from cpython.dict cimport PyDict_GetItemWithError, PyDict_Next
+from cpython.exc cimport PyErr_Clear
+from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint8_t, uintptr_t
 from libc.stdlib cimport calloc, free
@@ -28,7 +30,7 @@ cdef extern from "dlpack.h":
         uint8_t bits
         int64_t *shape
         int64_t *strides
-    ctypedef int (*describe_function "fastlr_describe")(void *, Tensor *) except -1
+    ctypedef int (*describe_function "fastlr_describe")(void *, Tensor *) noexcept
     ctypedef struct Exchange "fastlr_exchange":
         uint32_t major
         describe_function describe
@@ -55,31 +57,27 @@ FINE, MOVED, UNEVEN = range(3)
 
 cdef describe_function describe = NULL
 cdef object GRAD = "grad", PARAMS = "params"
-cdef tuple plain = ()
-cdef object inner = None
+cdef object plain = None, parameter = None, inner = None
 
 
-def use(exchange, types, local):
+def use(exchange, tensor_type, parameter_type, local):
     """Set once how tensors are read: the table of functions, the types that are nothing but a tensor, and a function
     that gives the tensor with the memory for any other type, or None."""
-    global describe, plain, inner
+    global describe, plain, parameter, inner
     cdef Exchange *table = <Exchange *> PyCapsule_GetPointer(exchange, "dlpack_exchange_api")
     if table.major != FASTLR_DLPACK_MAJOR or table.describe == NULL:
         raise ImportError(f"fastlr.torch reads tensors by DLPack {FASTLR_DLPACK_MAJOR}, this PyTorch has {table.major}")
-    describe, plain, inner = table.describe, tuple(types), local
+    describe, plain, parameter, inner = table.describe, tensor_type, parameter_type, local
 
 
 cdef bint look(object tensor, Tensor *found) except -1:
     """Describe a tensor whose memory a processor can read as floats; False for any other."""
-    if tensor is None:
-        return False
-    if type(tensor) not in plain:
-        tensor = inner(tensor)
+    if type(tensor) is not plain and type(tensor) is not parameter:
+        tensor = inner(tensor) if tensor is not None else None
         if tensor is None:
             return False
-    try:
-        describe(<void *> tensor, found)
-    except Exception:  # sparse, on a device without memory, or not there at all: PyTorch has an error for each
+    if describe(<void *> tensor, found) != 0:
+        PyErr_Clear()  # sparse, on a device without memory, or not there at all: PyTorch has an error for each
         return False
     return found.device_type == FASTLR_DLPACK_CPU and found.code == FASTLR_DLPACK_FLOAT
 
@@ -134,6 +132,8 @@ cdef class Memory:
     ----------
     members : list of lists of tensors
         The parameters of each of the optimizer's groups.
+    state : dict of tensor to dict
+        The optimizer's.
     rows : sequence of (int, dict, tuple of str, str or None, int)
         What the engine steps: which of the parameters, in the order of all groups; its entry of the optimizer's state;
         the names there of the tensors that the kernel takes, and of the count of steps, if there is one; the group of
@@ -148,6 +148,7 @@ cdef class Memory:
     """
 
     cdef list _members, _params, _entries, _tensors, _names, _counts, _count_names, _gradients
+    cdef list _keys, _values
     cdef readonly list odd
     cdef readonly object addresses
     cdef int64_t *_at
@@ -156,10 +157,11 @@ cdef class Memory:
     cdef Row *_rows
     cdef int _count, _groups
 
-    def __cinit__(self, members, rows):
+    def __cinit__(self, members, state, rows):
         cdef int i
         cdef cnp.npy_intp n = len(rows)
         self._members = [list(each) for each in members]
+        self._keys, self._values = list(state.keys()), list(state.values())
         params = [tensor for each in self._members for tensor in each]
         self._count = len(rows)
         self._groups = 1 + max((row[4] for row in rows), default=-1)
@@ -230,7 +232,7 @@ cdef class Memory:
         self.odd.clear()
         for g in range(self._groups):
             self._steps[g] = -1
-        if len(groups) != len(self._members):
+        if len(groups) != len(self._members) or not self._knows(state):
             return MOVED
         for g in range(len(self._members)):
             listed = groups[g][PARAMS]
@@ -251,7 +253,7 @@ cdef class Memory:
                 elif row < 0:
                     self.odd.append((index, gradient))
                 else:
-                    if not self._holds(row, param, state):
+                    if not self._holds(row, param):
                         return MOVED
                     if not self._even(row):
                         return UNEVEN
@@ -259,7 +261,23 @@ cdef class Memory:
                 index += 1
         return FINE
 
-    cdef bint _holds(self, int64_t i, param, state) except -1:
+    cdef bint _knows(self, state) except -1:
+        """Whether the state has the entries that it had.
+
+        In their order, for a tensor's hash is a function in Python.
+        """
+        cdef PyObject *key
+        cdef PyObject *value
+        cdef Py_ssize_t at = 0, i = 0, count = len(self._keys)
+        if not isinstance(state, dict) or len(state) != count:
+            return False
+        while PyDict_Next(state, &at, &key, &value):
+            if key != <PyObject *> self._keys[i] or value != <PyObject *> self._values[i]:
+                return False
+            i += 1
+        return True
+
+    cdef bint _holds(self, int64_t i, param) except -1:
         """Whether a row's tensors are those that they were, where they were."""
         cdef Row *row = &self._rows[i]
         cdef Tensor found
@@ -267,10 +285,6 @@ cdef class Memory:
         cdef tuple names = <tuple> self._names[i], tensors = <tuple> self._tensors[i]
         entry = self._entries[i]
         if not look(param, &found) or found.data != row.at[0] or not fits(row, &found):
-            return False
-        if row.tensors == 1 and row.count == NULL:
-            return True
-        if get(state, param) is not entry:
             return False
         for k in range(1, row.tensors):
             tensor = get(entry, names[k - 1])

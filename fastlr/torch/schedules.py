@@ -11,6 +11,7 @@ from typing import Any
 from fastlr.rules import Rule
 from fastlr.rules.settings import Setting
 from fastlr.statedict import Stateful
+from fastlr.torch.formulas import is_schedule
 
 KEY = "schedules"
 """In a saved group."""
@@ -39,7 +40,7 @@ class Schedules:
 
     def number(self, name: str, value: Any) -> Any:
         """An optimizer's argument as a number; a function is kept for the groups that have none of their own."""
-        if not _is_schedule(value):
+        if not is_schedule(value):
             return value
         self._default[name] = value
         return self._at(name, value)
@@ -49,6 +50,16 @@ class Schedules:
         self._groups.append({name: value for name, value in self._default.items() if name not in own})
         self._absorb(group, self._groups[-1])
 
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return any(self._groups)
+
+    def absorb(self, groups: Sequence[dict[str, Any]]) -> None:
+        """Take functions that somebody has written into groups."""
+        for group, functions in zip(groups, self._groups, strict=True):
+            self._absorb(group, functions)
+
     def apply(self, groups: Sequence[dict[str, Any]]) -> None:
         """Write the numbers of the next step into the groups."""
         for group, functions in zip(groups, self._groups, strict=True):
@@ -57,10 +68,9 @@ class Schedules:
                 group[name] = self._at(name, value)
 
     def _absorb(self, group: dict[str, Any], functions: dict[str, Any]) -> None:
-        """Take functions that somebody has written into a group."""
         for name in self._settings:
             value = group.get(name)
-            if type(value) is not float and _is_schedule(value):
+            if is_schedule(value):
                 functions[name] = value
                 group[name] = self._at(name, value)
 
@@ -96,10 +106,6 @@ class Schedules:
             for label, each in _stateful(functions):
                 if label in saved["states"]:
                     each.load_state_dict(saved["states"][label])
-
-
-def _is_schedule(value: Any) -> bool:
-    return callable(value) or (isinstance(value, tuple | list) and any(map(callable, value)))
 
 
 def _stateful(functions: Mapping[str, Any]) -> Iterator[tuple[str, Stateful]]:

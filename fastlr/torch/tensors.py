@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Buffer, Parameter
+from torch.nn import Parameter
 
 from fastlr.torch import memory
 
@@ -30,7 +30,7 @@ def use_exchange() -> None:
     exchange = getattr(Tensor, "__dlpack_c_exchange_api__", None)
     if exchange is None:
         raise ImportError(f"fastlr.torch needs PyTorch 2.10 or newer, got {torch.__version__}: update torch")
-    memory.use(exchange, (Tensor, Parameter, Buffer), local)
+    memory.use(exchange, Tensor, Parameter, local)
 
 
 def why_not(param: Tensor, gradient: Tensor | None, group: dict[str, Any]) -> str | None:
