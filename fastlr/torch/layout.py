@@ -123,9 +123,7 @@ class Layout:
             watched.changed(group)
             self._configure(g)
 
-    def _found(
-        self, groups: Groups, state: Mapping[Tensor, dict[str, Any]], before: "Layout | None"
-    ) -> Iterator[Row]:
+    def _found(self, groups: Groups, state: Mapping[Tensor, dict[str, Any]], before: "Layout | None") -> Iterator[Row]:
         """The parameters that the engine can step: those that have a gradient or all of their state."""
         shares = before._shares if before else {}
         index = -1
