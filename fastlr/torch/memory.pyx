@@ -306,8 +306,8 @@ cdef class Memory:
         if row.count == NULL:
             return True
         count = (<float *> row.count)[0] if row.count_bits == 32 else (<double *> row.count)[0]
-        if row.count_bits == 32 and count >= LAST_IN_FLOAT32:
-            return False
+        if count < 0 or (row.count_bits == 32 and count >= LAST_IN_FLOAT32):
+            return False  # to be refused, or to be counted in float64, when it is laid out
         if self._steps[row.group] < 0:
             self._steps[row.group] = <int64_t> count
         return self._steps[row.group] == count
