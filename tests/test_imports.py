@@ -85,7 +85,7 @@ LAYERS = {
     "engine": {"engine"},
     "kernels": {"rules", "engine", "kernels"},
 }
-LEAVES = {"bench", "checkpoint", "cli", "plots", "lab", "sklearn", "__main__"}
+LEAVES = {"bench", "checkpoint", "cli", "plots", "lab", "sklearn", "torch", "__main__"}
 """What nothing but they themselves may import."""
 DRAWN = ("schedules/base.py", "schedules", "plots")
 """But `schedule.plot()`, when it is called."""

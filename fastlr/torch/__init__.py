@@ -15,6 +15,7 @@ Design:
     tensors     which tensors the engine can step where they are
     formulas    PyTorch's names for the parts of fastlr's rules
     schedules   settings that are functions of the step
+    portable    PyTorch's objects for `fastlr.checkpoint`
 """
 
 from fastlr.extras import extra
@@ -27,3 +28,4 @@ with extra("torch"):
     from fastlr.torch.optimizers import Adam as Adam
     from fastlr.torch.optimizers import AdamW as AdamW
     from fastlr.torch.optimizers import RMSprop as RMSprop
+    from fastlr.torch.portable import portable as portable

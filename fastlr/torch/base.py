@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
+from torch._C._autograd import _profiler_enabled
+from torch._compile import _disable_dynamo
 from torch.optim import optimizer as torchs
 
 from fastlr.torch.formulas import Formula
@@ -85,7 +87,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Let go of all gradients, or set them to zero."""
-        if not set_to_none or torch.compiler.is_compiling() or torch.autograd._profiler_enabled():
+        if not set_to_none or torch.compiler.is_compiling() or _profiler_enabled():
             super().zero_grad(set_to_none)
             return
         for group in self.param_groups:
@@ -152,7 +154,7 @@ class Optimizer(torch.optim.Optimizer):
             warnings.warn(
                 f"fastlr.torch.{type(self).__name__}: PyTorch's own code, which is slower, steps {len(left)} of the "
                 f"parameters, because of {reasons}",
-                stacklevel=5,
+                stacklevel=6,
             )
         groups, index = self.param_groups, -1
         reduced = []
@@ -220,9 +222,9 @@ def _watched(self: Optimizer) -> bool:
         or self._optimizer_step_post_hooks
         or torchs._global_optimizer_pre_hooks
         or torchs._global_optimizer_post_hooks
-        or torch.autograd._profiler_enabled()
+        or _profiler_enabled()
     )
 
 
 _announced: Callable[..., Any] = torch.optim.Optimizer.profile_hook_step(_step)
-_untraced: Callable[..., Any] = torch._disable_dynamo(Optimizer.step)
+_untraced: Callable[..., Any] = _disable_dynamo(Optimizer.step)

@@ -49,7 +49,7 @@ class Formula:
 
     def of(self, group: Mapping[str, Any], options: Mapping[str, Any]) -> Rule:
         """The rule with the kernel that a group needs; its numbers mean nothing."""
-        rule = AdamW if group.get("decoupled_weight_decay") else self.rule
+        rule: Any = AdamW if group.get("decoupled_weight_decay") else self.rule
         flags = {key: bool(group[key]) for key in ("amsgrad", "centered", "nesterov") if key in group}
         if "momentum" in group:
             flags["momentum"] = 0.5 * (group["momentum"] != 0)

@@ -20,7 +20,7 @@ from fastlr.rules import Rule
 from fastlr.torch.formulas import Formula, Watched, arguments
 from fastlr.torch.memory import FINE, Memory, flat, span
 from fastlr.torch.state import STEP, Entry, entry_of
-from fastlr.torch.tensors import local, why_not
+from fastlr.torch.tensors import why_not
 
 Groups = list[dict[str, Any]]
 SWITCHES = ("decoupled_weight_decay", "capturable", "differentiable")
@@ -197,7 +197,7 @@ class Layout:
             for row in self._rows:
                 row.entry.withdraw()
             return False
-        torch.autograd.graph.increment_version(self.memory.done())  # type: ignore[no-untyped-call]
+        torch.autograd.graph.increment_version(self.memory.done())
         return True
 
     def _stepped(self, part: Part) -> bool:
@@ -218,9 +218,9 @@ class Layout:
         return self.memory.take(index, copy.copy_(param.grad))
 
 
-def _kind(subject: Subject, group: Mapping[str, Any]) -> tuple[Rule, ...]:
+def _kind(subject: Subject, group: Mapping[str, Any]) -> tuple[Rule, tuple[bool, ...]]:
     """What of a group's settings a layout depends on."""
-    return subject.formula.of(group, subject.options), *(bool(group.get(switch)) for switch in SWITCHES)
+    return subject.formula.of(group, subject.options), tuple(bool(group.get(switch)) for switch in SWITCHES)
 
 
 def _matters(key: str, subject: Subject) -> bool:

@@ -38,6 +38,7 @@ class SGD(Optimizer, torch.optim.SGD):
 
     Examples
     --------
+    >>> import torch, fastlr.torch
     >>> w = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
     >>> opt = fastlr.torch.SGD([w], lr=0.5, momentum=0.9)
     >>> w.sum().backward()
@@ -102,6 +103,7 @@ class Adagrad(Optimizer, torch.optim.Adagrad):
 
     Examples
     --------
+    >>> import torch, fastlr.torch
     >>> w = torch.nn.Parameter(torch.tensor([1.0]))
     >>> opt = fastlr.torch.Adagrad([w], lr=0.5, eps=0.0)
     >>> (3 * w).sum().backward()
@@ -164,6 +166,7 @@ class RMSprop(Optimizer, torch.optim.RMSprop):
 
     Examples
     --------
+    >>> import torch, fastlr.torch
     >>> w = torch.nn.Parameter(torch.tensor([1.0]))
     >>> opt = fastlr.torch.RMSprop([w], lr=0.25, alpha=0.75, eps=0.0)
     >>> (4 * w).sum().backward()
@@ -229,6 +232,7 @@ class Adam(Optimizer, torch.optim.Adam):
 
     Examples
     --------
+    >>> import torch, fastlr.torch
     >>> w = torch.nn.Parameter(torch.ones(3))
     >>> opt = fastlr.torch.Adam([w], lr=0.25)
     >>> (w * torch.tensor([1.0, 10.0, 100.0])).sum().backward()
@@ -297,6 +301,7 @@ class AdamW(Optimizer, torch.optim.AdamW):
 
     Examples
     --------
+    >>> import torch, fastlr.torch
     >>> model = torch.nn.Linear(3, 1)
     >>> opt = fastlr.torch.AdamW(model.parameters(), lr=fastlr.schedules.Cosine(1e-3, total=100))
     >>> model(torch.ones(8, 3)).square().mean().backward()

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fastlr.torch.tensors import DTYPES, alike
+from fastlr.torch.tensors import alike
 
 STEP = "step"
 """PyTorch's key for the count of steps."""
@@ -91,8 +91,13 @@ def _counted(entry: dict[str, Any], call: str) -> int:
     value = 0.0 if step is None else float(step)
     if not (value >= 0 and value.is_integer()):
         raise ValueError(f"{call}: state 'step' must be a whole number of steps, got {value}")
-    usable = isinstance(step, Tensor) and step.device.type == "cpu" and step.dtype in DTYPES and step.numel() == 1
-    if not usable or (step.dtype == torch.float32 and value >= LAST_IN_FLOAT32):
-        double = value >= LAST_IN_FLOAT32 or torch.get_default_dtype() == torch.float64
+    if not _can_count(step, value):
+        double = value >= LAST_IN_FLOAT32 or torch.get_default_dtype() == torch.float64  # as PyTorch's counts are then
         entry[STEP] = torch.tensor(value, dtype=torch.float64 if double else torch.float32)
     return int(value)
+
+
+def _can_count(step: Any, value: float) -> bool:
+    if not isinstance(step, Tensor) or step.device.type != "cpu" or step.numel() != 1:
+        return False
+    return step.dtype == torch.float64 or (step.dtype == torch.float32 and value < LAST_IN_FLOAT32)

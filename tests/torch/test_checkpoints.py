@@ -3,11 +3,14 @@
 import copy
 import io
 
+import numpy as np
 import pytest
 import torch
 
 import fastlr.torch
+from fastlr import checkpoint
 from fastlr.schedules import Cosine, Plateau
+from fastlr.torch import portable
 from tests.torch.twins import CASES, NAMES, Twins, check_states, model
 
 
@@ -131,3 +134,65 @@ def test_a_schedule_that_follows_a_metric_keeps_its_state():
     other.load_state_dict(through_a_file(opt.state_dict()))
     other.step()
     assert other.param_groups[0]["lr"] == opt.param_groups[0]["lr"]
+
+
+def trained(each, opt, steps=3):
+    for step in range(steps):
+        opt.zero_grad()
+        each(torch.full((1, 4), step + 1.0, dtype=torch.float64)).sum().backward()
+        opt.step()
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize(("name", "kwargs"), CASES, ids=NAMES)
+def test_fastlrs_checkpoints(tmp_path, name, kwargs, background):
+    models = [model(), model(seed=1)]
+    opts = [getattr(fastlr.torch, name)(each.parameters(), **kwargs) for each in models]
+    trained(models[0], opts[0])
+    path = tmp_path / "{steps}.safetensors"
+    saving = checkpoint.save(path, portable(opts[0]), model=portable(models[0]), background=background)
+    trained(models[0], opts[0])
+    saving.wait()
+    assert saving.path.name == "3.safetensors"
+    loaded = checkpoint.load(path, portable(opts[1]), model=portable(models[1]))
+    assert (loaded.steps, opts[1].steps) == (3, 3)
+    trained(models[1], opts[1])
+    for straight, resumed in zip(*(each.parameters() for each in models), strict=True):
+        assert torch.equal(straight, resumed)
+    check_states(opts[0].state_dict(), opts[1].state_dict(), 0)
+
+
+def test_fastlrs_checkpoints_of_pytorchs_optimizers(tmp_path):
+    models = [model(), model(seed=1)]
+    opts = [torch.optim.Adam(models[0].parameters()), fastlr.torch.Adam(models[1].parameters())]
+    trained(models[0], opts[0])
+    checkpoint.save(tmp_path / "run", portable(opts[0]), model=portable(models[0]))
+    checkpoint.load(tmp_path / "run", portable(opts[1]), model=portable(models[1]))
+    check_states(opts[0].state_dict(), opts[1].state_dict(), 0)
+    assert opts[1].steps == 3
+
+
+def test_what_fastlrs_checkpoints_refuse(tmp_path):
+    each = model()
+    opt = fastlr.torch.Adam(each.parameters())
+    with pytest.raises(TypeError, match=r"got Adam; pass one of PyTorch's as fastlr.torch.portable\(opt\)"):
+        checkpoint.save(tmp_path / "run", opt)
+    with pytest.raises(TypeError, match=r"portable\(Linear\): NumPy has no bfloat16; convert it to float32"):
+        checkpoint.save(tmp_path / "run", portable(opt), model=portable(torch.nn.Linear(1, 1).bfloat16()))
+    mine = fastlr.Adam(np.zeros(2))
+    checkpoint.save(tmp_path / "run", mine)
+    with pytest.raises(ValueError, match="must hold an optimizer as the one here, got one of fastlr's for arrays"):
+        checkpoint.load(tmp_path / "run", portable(opt), strict=False)
+    checkpoint.save(tmp_path / "run", portable(opt))
+    with pytest.raises((ValueError, KeyError), match="must have"):
+        checkpoint.load(tmp_path / "run", mine)
+
+
+def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path):
+    each, other = model(), torch.nn.Sequential(torch.nn.Linear(3, 3))
+    opt, mine = fastlr.torch.Adam(each.parameters()), fastlr.torch.Adam(other.parameters())
+    checkpoint.save(tmp_path / "run", portable(opt), model=portable(each))
+    before = copy.deepcopy(other.state_dict())
+    with pytest.raises(RuntimeError, match=r"Error\(s\) in loading state_dict"):
+        checkpoint.load(tmp_path / "run", portable(mine), model=portable(other))
+    assert all(torch.equal(before[key], value) for key, value in other.state_dict().items())

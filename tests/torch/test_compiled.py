@@ -44,7 +44,7 @@ def test_loaders_with_forked_workers():
     opt = fastlr.torch.AdamW(each.parameters())
     loader = torch.utils.data.DataLoader(Rows(), batch_size=2, num_workers=1, multiprocessing_context="fork")
     workers = set()
-    for epoch in range(2):
+    for _ in range(2):
         for x, pids in loader:
             workers |= set(pids.tolist())
             opt.zero_grad()

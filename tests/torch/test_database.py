@@ -4,13 +4,16 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 from fastlr.rules import RULES
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_input_and_every_error_of_pytorchs_database():
     command = [sys.executable, "-m", "tests.torch.database"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     found = Counter(re.findall(r"^(input|error) (\w+) torch\.float(32|64)", done.stdout, re.MULTILINE))
     for rule in RULES:

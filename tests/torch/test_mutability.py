@@ -1,16 +1,19 @@
-"""Whatever is done to parameters, gradients and state between two steps: PyTorch's numbers, and never an old address."""
+"""Whatever is done to parameters and state between two steps: PyTorch's numbers, and never an old address."""
 
 import copy
 import gc
 import subprocess
 import sys
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 import torch
 
 import fastlr.torch
 from tests.torch.twins import Twins, model
+
+ROOT = Path(__file__).parents[2]
 
 
 def reassigned(each, opt):
@@ -238,5 +241,5 @@ def test_an_exchanged_parameter_is_let_go():
 def test_no_memory_is_lost(name, steps):
     """In a process of its own, whose memory nothing else changes."""
     command = [sys.executable, "-m", "tests.torch.leaking", name, str(steps)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True, cwd=ROOT)
     assert int(done.stdout) < 500_000

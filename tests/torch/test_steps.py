@@ -99,7 +99,7 @@ def test_alternating_subsets_are_laid_out_once(monkeypatch):
 
 
 def groups(kind, each):
-    first, *rest = each
+    first = each[0]
     return kind([{"params": first.parameters(), "lr": 0.01}, {"params": each[2].parameters()}], lr=0.001)
 
 
@@ -192,7 +192,7 @@ def test_hooks_of_all_optimizers_see_a_step_once():
 
 
 def test_the_profiler_names_the_step():
-    each, opt = train(model(), fastlr.torch.Adam)
+    _, opt = train(model(), fastlr.torch.Adam)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         opt.step()
         opt.zero_grad()
