@@ -12,7 +12,7 @@ import pytest
 from asv_runner.discovery import disc_benchmarks, get_benchmark_from_name
 
 import fastlr
-from benchmarks import bandwidth, cases, denormals, memory, timing
+from benchmarks import bandwidth, cases, denormals, memory, pytorch, timing
 from benchmarks.cases import CASES, packed, step_of
 from fastlr.lab import OPTIMIZERS
 from fastlr.rules import RULES
@@ -66,7 +66,8 @@ def test_training_takes_every_optimizer() -> None:
 
 def test_every_file_measures() -> None:
     assert {name.partition(".")[0] for name in BENCHMARKS} == {
-        *("bandwidth", "compiling", "denormals", "imports", "many_arrays", "memory", "steps", "threads", "training")
+        *("bandwidth", "compiling", "denormals", "imports", "many_arrays", "memory", "pytorch", "steps"),
+        *("threads", "training"),
     }
 
 
@@ -207,3 +208,11 @@ def test_what_asv_writes_is_ignored() -> None:
     }
     assert ".asv/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert conf["launch_method"] == "spawn"
+
+
+def test_the_race_with_pytorch_prints_who_is_faster(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setattr(pytorch, "ROUNDS", 1)
+    pytorch.main(0)
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split()[:5] == ["us", "torch", "torch", "fused", "fastlr"]
+    assert [re.search(r" ([\d.]+)x [\d.]+x$", row) is not None for row in rows] == [True] * 3
