@@ -17,6 +17,7 @@ from torch.optim import optimizer as torchs
 from fastlr.torch.formulas import Formula
 from fastlr.torch.layout import Layout, Subject
 from fastlr.torch.schedules import KEY, Schedules
+from fastlr.torch.state import STEP
 from fastlr.torch.tensors import use_exchange, why_not
 
 use_exchange()
@@ -108,6 +109,8 @@ class Optimizer(torch.optim.Optimizer):
             self._layout = layout
 
     def _laid_out(self, before: Layout | None) -> Layout:
+        if before is not None:
+            before.withdraw()
         self._schedules.absorb(self.param_groups)
         initial = {"sum": self.defaults.get("initial_accumulator_value", 0.0)}
         subject = Subject(f"fastlr.torch.{type(self).__name__}", self._formula, self._options, initial)
@@ -124,7 +127,11 @@ class Optimizer(torch.optim.Optimizer):
             left = self._left(layout)
             assert left is not None  # all that can have a row have one now
         if left:
-            self._leave(left)
+            try:
+                self._leave(left)
+            except BaseException:
+                layout.withdraw()
+                raise
             if not layout.holds(self.param_groups, self.state):
                 layout = self._laid_out(layout)
         members = [(param, group) for group in self.param_groups for param in group["params"]]
@@ -191,10 +198,15 @@ class Optimizer(torch.optim.Optimizer):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from a state of this class, or of PyTorch's of the same name.
 
-        Schedules stay those of this optimizer; a state of PyTorch's does not say at which step they are (`steps`).
+        Schedules stay those of this optimizer.  A state of PyTorch's does not say at which step they are: then it is
+        the most that a parameter has taken, and where that is not counted either, as by SGD, `steps` stays.
         """
         super().load_state_dict(dict(state_dict))
-        self._schedules.load(self.param_groups)
+        if any(KEY in group for group in self.param_groups):
+            self._schedules.load(self.param_groups)
+        else:
+            counts = [int(entry[STEP]) for entry in self.state.values() if STEP in entry]
+            self.steps = max(counts, default=self.steps)
         for group in self.param_groups:
             group.pop(KEY, None)
 

@@ -111,6 +111,8 @@ class Layout:
         shares = list(dict.fromkeys(row.share for row in rows))
         self._shares = {row.param: shares.index(row.share) for row in rows}
         self._rows = rows
+        self._untried = [row.entry for row in rows if row.entry.fresh]
+        self._shares_of = [sorted({self._shares[r.param] for r in rows if r.group == g}) for g in range(len(groups))]
         count = STEP if subject.formula.counts else None
         self.memory = Memory(
             [group["params"] for group in groups],
@@ -118,7 +120,7 @@ class Layout:
             [(row.index, row.entry.state, row.entry.names, count, self._shares[row.param]) for row in rows],
         )
         self._where: dict[int, tuple[Plan, int]] = {}
-        self._parts = [self._part(dtype) for dtype in dict.fromkeys(row.dtype for row in rows)]
+        self._parts = [self._part(dtype) for dtype in dict.fromkeys(row.dtype for row in rows)]  # as they are sorted
         for g, (watched, group) in enumerate(zip(self._watched, groups, strict=True)):
             watched.changed(group)
             self._configure(g)
@@ -159,13 +161,13 @@ class Layout:
         for k, share in enumerate(shares):
             self._where[share] = plan, k
             plan.set_count(k, first[share].entry.steps)
-        begin = self._rows.index(rows[0])
+        begin = [row.dtype for row in self._rows].index(dtype)
         return Part(plan, rows, self.memory.addresses[begin : begin + len(rows)])
 
     def _configure(self, g: int) -> None:
         """Let the engine compute with a group's settings as they are now."""
         found = arguments(self._kinds[g][0], self._watched[g].values())
-        for share in {self._shares[row.param] for row in self._rows if row.group == g}:
+        for share in self._shares_of[g]:
             plan, k = self._where[share]
             plan.configure(k, found)
 
@@ -194,11 +196,17 @@ class Layout:
                 plan.set_count(k, count)
         applied = [self._stepped(part) for part in self._parts]
         if not all(applied):
-            for row in self._rows:
-                row.entry.withdraw()
+            self.withdraw()
             return False
+        self._untried = []
         torch.autograd.graph.increment_version(self.memory.done())
         return True
+
+    def withdraw(self) -> None:
+        """Take state that was added for a step out again if that step was not taken: it would look like an old one."""
+        for entry in self._untried:
+            entry.withdraw()
+        self._untried = []
 
     def _stepped(self, part: Part) -> bool:
         while True:

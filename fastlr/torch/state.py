@@ -93,7 +93,7 @@ def _counted(entry: dict[str, Any], call: str) -> int:
         raise ValueError(f"{call}: state 'step' must be a whole number of steps, got {value}")
     if not _can_count(step, value):
         double = value >= LAST_IN_FLOAT32 or torch.get_default_dtype() == torch.float64  # as PyTorch's counts are then
-        entry[STEP] = torch.tensor(value, dtype=torch.float64 if double else torch.float32)
+        entry[STEP] = torch.tensor(value, dtype=torch.float64 if double else torch.float32, device="cpu")
     return int(value)
 
 

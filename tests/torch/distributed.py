@@ -53,13 +53,14 @@ def zero(rank):
 def fsdp(rank):
     """Each process has a part of every parameter, kept on the CPU."""
     from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
-    from torch.distributed.fsdp import fully_shard
+    from torch.distributed.fsdp import CPUOffloadPolicy, fully_shard
 
     each = model()
     mesh = init_device_mesh("cpu", (2,))
+    offload = CPUOffloadPolicy(pin_memory=False)
     for layer in each[::2]:
-        fully_shard(layer, mesh=mesh)
-    fully_shard(each, mesh=mesh)
+        fully_shard(layer, mesh=mesh, offload_policy=offload)
+    fully_shard(each, mesh=mesh, offload_policy=offload)
     opt = fastlr.torch.AdamW(each.parameters(), lr=0.01)
     for step in range(STEPS):
         opt.zero_grad()

@@ -111,6 +111,16 @@ def test_schedules_go_on_where_they_were():
     assert all(torch.equal(a, b) for a, b in zip(straight.parameters(), first.parameters(), strict=True))
 
 
+def test_schedules_go_on_from_a_state_of_pytorchs():
+    each = model()
+    theirs = torch.optim.AdamW(each.parameters())
+    trained(each, theirs)
+    ours = fastlr.torch.AdamW(each.parameters(), lr=lambda step: step / 8)
+    ours.load_state_dict(theirs.state_dict())
+    ours.step()
+    assert ours.param_groups[0]["lr"] == 0.375
+
+
 def test_pytorch_loads_a_state_with_schedules():
     each = model()
     opt = fastlr.torch.AdamW(each.parameters(), lr=Cosine(0.1, total=10))

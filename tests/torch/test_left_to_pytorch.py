@@ -66,6 +66,26 @@ def test_tensors(name, tensor, reason):
         check([params[:1] for params in both])
 
 
+def test_the_first_step_beside_others_is_a_first_step():
+    """PyTorch does not dampen it."""
+    both, opts = pair(odd(lambda: torch.ones(3, dtype=torch.bfloat16)), "SGD", lr=0.1, momentum=0.9, dampening=0.5)
+    with pytest.warns(UserWarning, match="bfloat16"):
+        step(both, opts, torch.ones_like)
+    step(both, opts, torch.ones_like)
+    check(both)
+
+
+def test_the_first_step_after_one_that_failed_is_a_first_step(monkeypatch):
+    both, opts = pair(odd(lambda: torch.ones(3, dtype=torch.bfloat16)), "SGD", lr=0.1, momentum=0.9, dampening=0.5)
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.optim.SGD, "step", lambda opt: 1 / 0)
+        with pytest.warns(UserWarning, match="bfloat16"), pytest.raises(ZeroDivisionError):
+            step(both[1:], opts[1:], torch.ones_like)
+    step(both, opts, torch.ones_like)
+    step(both, opts, torch.ones_like)
+    check(both)
+
+
 @pytest.mark.filterwarnings("ignore:Sparse invariant")  # of what PyTorch's code makes
 @pytest.mark.parametrize("name", ["SGD", "Adagrad"])
 def test_sparse_gradients(name):
