@@ -2,7 +2,9 @@
 
 import copy
 import io
+import math
 import pickle
+import warnings
 from itertools import cycle
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import fastlr.torch
@@ -333,6 +336,38 @@ def test_gradients_that_lie_otherwise(gradient):
         w.grad = gradient(w)
         kind([w], lr=0.5).step()
     torch.testing.assert_close(both[1], both[0])
+
+
+@st.composite
+def laid_out(draw, shape):
+    """How to make a tensor of that shape whose dimensions follow each other in memory in some order, with or without
+    gaps."""
+    order = draw(st.permutations(range(len(shape))))
+    gap = draw(st.sampled_from([1, 1, 1, 2]))
+    back = [order.index(k) for k in range(len(shape))]
+
+    def make(values):
+        wide = values.permute(order).contiguous().repeat_interleave(gap, -1) if shape else values.clone()
+        return (wide[..., ::gap] if shape else wide).permute(back)
+
+    return make
+
+
+@given(st.data(), hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4), st.sampled_from(CASES))
+def test_any_shape_and_any_order_in_memory(data, shape, case):
+    name, kwargs = case
+    values = torch.linspace(-1, 1, max(1, math.prod(shape)), dtype=torch.float64)[: math.prod(shape)].reshape(shape)
+    weight, first, second = (data.draw(laid_out(shape)) for _ in range(3))
+    both = [torch.nn.Parameter(weight(values)) for _ in range(2)]
+    for w, kind in zip(both, (getattr(torch.optim, name), getattr(fastlr.torch, name)), strict=True):
+        opt = kind([w], **kwargs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of weights with gaps, which PyTorch steps
+            for gradient in (first(values.cos()), second(values.sin()), first(values.exp())):
+                w.grad = gradient
+                opt.step()
+    torch.testing.assert_close(both[1], both[0], rtol=0, atol=1e-12)
+    assert both[1].stride() == both[0].stride()
 
 
 def test_memory_formats():
