@@ -48,7 +48,7 @@ def extensions() -> list[Extension]:
     levels, codegen, rules = rule_modules()
     source = codegen.cython_module(rules.RULES)
     GENERATED.mkdir(parents=True, exist_ok=True)
-    modules = [engine(), stream()]
+    modules = [engine(), stream(), memory()]
     for level, flags in levels.LEVELS.items():
         path = GENERATED / f"_{level}.pyx"
         if not path.exists() or path.read_text() != source:
@@ -82,6 +82,17 @@ def stream() -> Extension:
         ["fastlr/bench/stream.pyx"],
         include_dirs=["fastlr/bench"],
         depends=["fastlr/bench/stream.h"],
+        extra_compile_args=list(EXACT),
+    )
+
+
+def memory() -> Extension:
+    return Extension(
+        "fastlr.torch.memory",
+        ["fastlr/torch/memory.pyx"],
+        include_dirs=[np.get_include(), "fastlr/torch"],
+        depends=["fastlr/torch/dlpack.h"],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=list(EXACT),
     )
 

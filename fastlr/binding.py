@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fastlr import kernels
 from fastlr.arrays import Array, Tree, check_parameters, empty_flat, leaves, views
-from fastlr.engine import Work
+from fastlr.engine import Rows, Work
 from fastlr.engine.native import Plan
 from fastlr.engine.oracle import OraclePlan
 from fastlr.groups import Group, Part, check_packed, check_patterns, partition
@@ -82,12 +82,17 @@ def _plan(
     grads: Sequence[Array],
 ) -> Plan:
     """The engine's tables."""
-    backend, dtype = kernels.resolve(rule), str(next(iter(params.values())).dtype)
     where = {name: i for i, group in enumerate(groups) for name in group.names}
     rows = [(where[name], (array, *state[name].values())) for name, array in params.items()]
-    works = [_work(group.rule, dtype, backend) for group in groups]
+    return plan_of([group.rule for group in groups], rows, grads, rule)
+
+
+def plan_of(rules: Sequence[Rule], rows: Rows, grads: Sequence[Array], options: Rule) -> Plan:
+    """A plan for rows of groups that have these rules, with the options that hold for all of them."""
+    backend, dtype = kernels.resolve(options), str(rows[0][1][0].dtype)
+    works = [_work(rule, dtype, backend) for rule in rules]
     engine = OraclePlan if backend == "numpy" else Plan
-    return engine(works, rows, grads, kernels.flushes(rule))
+    return engine(works, rows, grads, kernels.flushes(options))
 
 
 def _work(rule: Rule, dtype: str, backend: str) -> Work:

@@ -12,7 +12,7 @@ import pytest
 from asv_runner.discovery import disc_benchmarks, get_benchmark_from_name
 
 import fastlr
-from benchmarks import bandwidth, cases, denormals, memory, timing
+from benchmarks import bandwidth, cases, denormals, memory, pytorch, timing
 from benchmarks.cases import CASES, packed, step_of
 from fastlr.lab import OPTIMIZERS
 from fastlr.rules import RULES
@@ -74,6 +74,7 @@ def test_every_file_measures() -> None:
             "imports",
             "many_arrays",
             "memory",
+            "pytorch",
             "steps",
             "threads",
             "training",
@@ -218,3 +219,11 @@ def test_what_asv_writes_is_ignored() -> None:
     }
     assert ".asv/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert conf["launch_method"] == "spawn"
+
+
+def test_the_race_with_pytorch_prints_who_is_faster(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setattr(pytorch, "ROUNDS", 1)
+    pytorch.main(0)
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split()[:5] == ["us", "torch", "torch", "fused", "fastlr"]
+    assert [re.search(r" ([\d.]+)x [\d.]+x$", row) is not None for row in rows] == [True] * 3

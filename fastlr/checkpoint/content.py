@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from fastlr import statedict
 from fastlr.checkpoint.layout import UnreadableError
@@ -15,10 +15,23 @@ from fastlr.statedict import Stateful
 Parts = Mapping[str, Stateful]
 
 
-def check(opt: Optimizer, parts: Parts, call: str) -> None:
+@runtime_checkable
+class Counting(Stateful, Protocol):
+    """An optimizer that is not `fastlr.Optimizer`, such as `fastlr.torch.portable` makes of PyTorch's."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps it has taken."""
+        ...
+
+
+def check(opt: Optimizer | Counting, parts: Parts, call: str) -> None:
     """Raise unless these can be saved and loaded."""
-    if not isinstance(opt, Optimizer):
-        raise TypeError(f"{call}: opt must be an optimizer of fastlr, got {type(opt).__name__}; pass others by keyword")
+    if not isinstance(opt, Optimizer | Counting) or hasattr(opt, "param_groups"):
+        raise TypeError(
+            f"{call}: opt must be an optimizer of fastlr, got {type(opt).__name__}; "
+            "pass one of PyTorch's as fastlr.torch.portable(opt), others by keyword"
+        )
     for name, part in parts.items():
         if not (hasattr(part, "state_dict") and hasattr(part, "load_state_dict")):
             raise TypeError(
@@ -27,7 +40,7 @@ def check(opt: Optimizer, parts: Parts, call: str) -> None:
             )
 
 
-def document(opt: Optimizer, parts: Parts, metadata: Mapping[str, Any], *, copies: bool) -> dict[str, Tree]:
+def document(opt: Optimizer | Counting, parts: Parts, metadata: Mapping[str, Any], *, copies: bool) -> dict[str, Tree]:
     """Everything to be saved, by name; with `copies` nothing of it changes when training goes on."""
     return {
         **_of_optimizer(opt, copies=copies),
@@ -54,8 +67,10 @@ def own_state(part: Stateful) -> Tree:
     return part.state_dict() if isinstance(part, Optimizer) else copied(part.state_dict())
 
 
-def _of_optimizer(opt: Optimizer, *, copies: bool) -> dict[str, Tree]:
+def _of_optimizer(opt: Optimizer | Counting, *, copies: bool) -> dict[str, Tree]:
     """Its parameters, what it says of itself, and the schedules, which it takes for code."""
+    if not isinstance(opt, Optimizer):
+        return {"params": {}, "optimizer": own_state(opt) if copies else opt.state_dict(), "schedules": []}
     params = dict(opt.params)
     return {
         "params": copied(params) if copies else params,
@@ -71,9 +86,9 @@ def _schedules(group: Group) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield varying.name, varying.function.to_dict()
 
 
-def names_here(opt: Optimizer, parts: Parts) -> set[str]:
+def names_here(opt: Optimizer | Counting, parts: Parts) -> set[str]:
     """What a checkpoint must have."""
-    own = {f"params/{name}" for name in opt.params}
+    own = {f"params/{name}" for name in opt.params} if isinstance(opt, Optimizer) else set()
     return own.union(*(_names_of(name, part) for name, part in parts.items()))
 
 

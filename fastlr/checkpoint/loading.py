@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastlr.checkpoint import content, layout, pending
-from fastlr.checkpoint.content import Parts
+from fastlr.checkpoint.content import Counting, Parts
 from fastlr.checkpoint.series import series
 from fastlr.checkpoint.tree import Tree, copied, overlaid
 from fastlr.optimizer import Optimizer
@@ -42,7 +42,7 @@ class Loaded:
     unexpected: tuple[str, ...]
 
 
-def load(path: str | os.PathLike[str], opt: Optimizer, *, strict: bool = True, **parts: Stateful) -> Loaded:
+def load(path: str | os.PathLike[str], opt: Optimizer | Counting, *, strict: bool = True, **parts: Stateful) -> Loaded:
     """Load what `save` has saved, into an optimizer made with the same rule and parameters of the same names.
 
     The parameters are written into the arrays that the optimizer updates; the steps that follow are those that would
@@ -52,7 +52,7 @@ def load(path: str | os.PathLike[str], opt: Optimizer, *, strict: bool = True, *
     ----------
     path : str or path
         With "{steps}" in the name of the file: the one written last.  A save to it in the background is waited for.
-    opt : Optimizer
+    opt : Optimizer, or `fastlr.torch.portable(optimizer)`
     strict : bool
         False: load the parameters, their state and the parts that are both here and in the file, and say in the result
         which were not.  Shapes and settings must fit still.
@@ -92,24 +92,35 @@ def load(path: str | os.PathLike[str], opt: Optimizer, *, strict: bool = True, *
     return Loaded(file, opt.steps, copied(saved["metadata"]), saved["schedules"], missing, unexpected)
 
 
-def _restore(opt: Optimizer, saved: Mapping[str, Tree], parts: Parts, call: str, *, strict: bool) -> None:
+def _restore(opt: Optimizer | Counting, saved: Mapping[str, Tree], parts: Parts, call: str, *, strict: bool) -> None:
     both = [(name, part) for name, part in parts.items() if name in saved["parts"]]
     pairs = [(part, _state(part, saved["parts"][name], f"{call}: {name}", strict=strict)) for name, part in both]
-    state = _state(opt, saved, call, strict=strict)
+    if isinstance(opt, Optimizer):
+        state = _state(opt, saved, call, strict=strict)
+    else:
+        _check_other(saved["optimizer"], call)
+        pairs.append((opt, copied(saved["optimizer"])))
     before = [(part, content.own_state(part)) for part, _ in pairs]
     try:
         for part, its in pairs:
             part.load_state_dict(its)
-        opt.load_state_dict(state)  # last, for it changes all or nothing and so needs no copy
+        if isinstance(opt, Optimizer):
+            opt.load_state_dict(state)  # last, for it changes all or nothing and so needs no copy
     except BaseException as error:
         error.add_note(f"in {call}")
         for part, its in before:
             part.load_state_dict(its)
         raise
-    _write_params(opt, saved["params"])
+    if isinstance(opt, Optimizer):
+        _write_params(opt, saved["params"])
     for name, part in both:
         if isinstance(part, Optimizer):
             _write_params(part, saved["parts"][name]["params"])
+
+
+def _check_other(saved: Tree, call: str) -> None:
+    if not isinstance(saved, Mapping) or "fastlr" in saved:
+        raise ValueError(f"{call}: must hold an optimizer as the one here, got one of fastlr's for arrays")
 
 
 def _state(part: Stateful, saved: Mapping[str, Tree], call: str, *, strict: bool) -> Tree:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastlr.checkpoint import content, files, pending
+from fastlr.checkpoint.content import Counting
 from fastlr.checkpoint.layout import Encoded, encoded
 from fastlr.checkpoint.pending import Saving
 from fastlr.checkpoint.series import FIELD, Series, series
@@ -17,7 +18,7 @@ from fastlr.statedict import Stateful
 
 def save(
     path: str | os.PathLike[str],
-    opt: Optimizer,
+    opt: Optimizer | Counting,
     *,
     metadata: Mapping[str, Any] | None = None,
     keep: int | None = None,
@@ -32,7 +33,7 @@ def save(
     ----------
     path : str or path
         Its folder is made if there is none.  "{steps}" in the name of the file becomes `opt.steps`.
-    opt : Optimizer
+    opt : Optimizer, or `fastlr.torch.portable(optimizer)`
     metadata : mapping, optional
         Your own values: numbers, str, bool, None, NumPy arrays, lists and mappings of str to such.  Tuples come back
         as lists.

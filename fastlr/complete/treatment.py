@@ -5,7 +5,7 @@ sums that it gets for each parameter.  Every decision falls before anything is w
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class Treatment:
         self._noted.done = ""
         self._pending = None
 
-    def begin(self, gradients: Sequence[Any]) -> bool:
+    def begin(self, gradients: Any) -> bool:
         """See `fastlr.engine.Treatment`."""
         options, step, noted = self._options, self._plan.steps, self._noted
         if self._averages.in_place:
@@ -134,7 +134,7 @@ class Treatment:
 
     # Clipping by norms
 
-    def _scale(self, gradients: Sequence[Any], unscale: float, max_norm: float | None) -> bool:
+    def _scale(self, gradients: Any, unscale: float, max_norm: float | None) -> bool:
         """Set the factors; whether any is not 1."""
         if max_norm is None:
             return self._set(unscale)
@@ -165,18 +165,19 @@ class Treatment:
         """Whether squares neither overflow nor vanish."""
         return self._single or not 0 < self._noted.largest < math.inf or SAFE[0] < self._noted.largest < SAFE[1]
 
-    def _squares(self, gradients: Sequence[Any]) -> tuple[NDArray[np.float64], int]:
+    def _squares(self, gradients: Any) -> tuple[NDArray[np.float64], int]:
         """The sum of squares of each gradient over 4**exponent, and the exponent."""
         if self._plain_norm():
             return self._plan.totals[:-1, Total.GRADIENT_SQUARES], 0
-        frozen = [self._plan.is_frozen(group) for group in self._group_of]
-        arrays = [np.zeros(0) if skip else g for skip, g in zip(frozen, gradients, strict=True)]
+        arrays: list[NDArray[Any]] = [np.zeros(0)] * len(self._names)
+        for row, gradient in self._live(gradients):
+            arrays[row] = gradient
         sums, exponent = measures.norm(arrays, self._noted.largest)
         return np.array(sums), exponent
 
     # Non-finite gradients
 
-    def _refuse(self, gradients: Sequence[Any]) -> bool:
+    def _refuse(self, gradients: Any) -> bool:
         """Do not make the step."""
         fault, options = self._first_fault(gradients), self._options
         self._noted.done = fault
@@ -190,14 +191,20 @@ class Treatment:
                 f"{fault}; nothing was changed"
             )
         if self._plan.passes is not None and self._plan.passes.zero:
-            for group, gradient in zip(self._group_of, gradients, strict=True):
-                if not self._plan.is_frozen(group):
-                    gradient[...] = 0
+            for _, gradient in self._live(gradients):
+                gradient[...] = 0
         return False
 
-    def _first_fault(self, gradients: Sequence[Any]) -> str:
-        for name, group, gradient in zip(self._names, self._group_of, gradients, strict=True):
-            if not self._plan.is_frozen(group) and not (fine := np.isfinite(gradient)).all():
+    def _live(self, gradients: Any) -> Iterator[tuple[int, NDArray[Any]]]:
+        """(row, gradient) of what the step is about: not frozen, and not passed by."""
+        for row, gradient in enumerate(self._plan.arrays_of(gradients)):
+            if gradient is not None and not self._plan.is_frozen(self._group_of[row]):
+                yield row, gradient
+
+    def _first_fault(self, gradients: Any) -> str:
+        for row, gradient in self._live(gradients):
+            if not (fine := np.isfinite(gradient)).all():
+                name = self._names[row]
                 index = tuple(int(i) for i in np.argwhere(~fine)[0])
                 place = f"[{', '.join(map(str, index))}]" if index else ""
                 return f"the gradient of {name or 'the array'!r}{place} is {gradient[index]}"

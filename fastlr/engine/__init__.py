@@ -103,8 +103,8 @@ class Total:
 class Treatment(Protocol):
     """Decides about a step, and is told of it."""
 
-    def begin(self, gradients: Sequence[Any]) -> bool:
-        """Before anything is changed: whether to make the step."""
+    def begin(self, gradients: Any) -> bool:
+        """Before anything is changed: whether to make the step; `Plan.arrays_of` says what the gradients are."""
         ...
 
     def end(self) -> None:

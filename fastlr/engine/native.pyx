@@ -344,21 +344,43 @@ cdef class Plan:
                     raise MisfitError(i)
         if moved or self._sweep.count == 0:
             if self._sweep.passes.zero:
-                self._check_apart(gradients)
+                self._check_apart([
+                    0 if self._entries[<int64_t> i].group.frozen else <uintptr_t> cnp.PyArray_DATA(gradient)
+                    for i, gradient in enumerate(gradients)
+                ])
             for i in range(self._entry_count):
                 if not self._entries[i].group.frozen:
                     self._entries[i].arrays[1] = <char *> cnp.PyArray_DATA(gradients[i])
             self._merge()
 
-    cdef _check_apart(self, gradients):
+    cdef _check_apart(self, addresses):
         """Gradients that are zeroed must not share memory: one would be gone before the other is read."""
         spans = sorted(
-            (<uintptr_t> cnp.PyArray_DATA(g), <uintptr_t> cnp.PyArray_DATA(g) + g.nbytes, i)
-            for i, g in enumerate(gradients) if not self._entries[<int64_t> i].group.frozen and g.size
+            (address, address + self._entries[<int64_t> i].n * self._sweep.itemsize, i)
+            for i, address in enumerate(addresses) if address and self._entries[<int64_t> i].n
         )
         for (_, end, _), (begin, _, i) in pairwise(spans):
             if begin < end:
                 raise MisfitError(i)
+
+    cdef _point_at(self, cnp.ndarray addresses):
+        """Take the gradients from these addresses, or raise `MisfitError`; then nothing is changed."""
+        cdef int64_t i
+        cdef bint moved = self._sweep.count == 0
+        cdef char **at = <char **> cnp.PyArray_DATA(addresses)
+        if addresses.shape[0] != self._entry_count or cnp.PyArray_TYPE(addresses) != cnp.NPY_INT64:
+            raise IndexError((addresses.shape[0], self._entry_count))
+        for i in range(self._entry_count):
+            if at[i] != self._entries[i].arrays[1]:
+                moved = True
+                if at[i] != NULL and self._is_owned(at[i], at[i] + self._entries[i].n * self._sweep.itemsize):
+                    raise MisfitError(i)
+        if moved:
+            if self._sweep.passes.zero:
+                self._check_apart(addresses.tolist())
+            for i in range(self._entry_count):
+                self._entries[i].arrays[1] = at[i]
+            self._merge()
 
     cdef bint _is_owned(self, char *begin, char *end) noexcept:
         cdef int64_t low = 0, high = self._owned_count, middle
@@ -379,7 +401,7 @@ cdef class Plan:
         self._weights_moved = 0
         for i in range(self._entry_count):
             entry = &self._entries[i]
-            if entry.n == 0 or entry.group.frozen:
+            if entry.n == 0 or entry.arrays[1] == NULL or entry.group.frozen:
                 continue
             self._weights_moved += entry.n
             self._bytes += entry.n * entry.group.arrays * self._sweep.itemsize
@@ -395,13 +417,16 @@ cdef class Plan:
         self._sweep.count = count
         self._sweep.chunks = first_chunk + chunks_of(last.n) if last != NULL else 0
 
-    def step(self, gradients=None):
+    def step(self, gradients=None, cnp.ndarray addresses=None):
         """Make one step.
 
         Parameters
         ----------
         gradients : list or tuple of arrays, optional
             In the order of the rows.
+        addresses : array of int64, optional
+            Where the gradients are instead, for a caller who keeps them alive and knows that they have the dtype and
+            the length of their weights; 0 passes a row by.
 
         Raises
         ------
@@ -418,7 +443,11 @@ cdef class Plan:
             )
         self._busy = True
         try:
-            if gradients is not None:
+            if addresses is not None:
+                gradients = addresses
+                self._point_at(addresses)
+                self._pointed_at_usual = False
+            elif gradients is not None:
                 gradients = tuple(gradients)  # a reference to each until the end, whatever happens to the list
                 self._point(gradients)
                 self._pointed_at_usual = False
@@ -469,10 +498,25 @@ cdef class Plan:
         if size >= awake_from:
             fastlr_note_step()
 
+    def arrays_of(self, gradients):
+        """The gradients of a step as arrays, whichever way they were given; None for what was passed by."""
+        if not isinstance(gradients, np.ndarray):
+            return gradients
+        return [array_at(address, weight) for address, weight in zip(gradients.tolist(), self._weights)]
+
     @property
     def segments(self):
         """How many runs of neighbouring parameters the last gradients left: 1 for packed parameters."""
         return self._sweep.count
+
+
+def array_at(int64_t address, cnp.ndarray like):
+    """An array over the memory there, of the shape and dtype of another; it owns nothing.  None for address 0."""
+    if address == 0:
+        return None
+    return cnp.PyArray_SimpleNewFromData(
+        cnp.PyArray_NDIM(like), cnp.PyArray_DIMS(like), cnp.PyArray_TYPE(like), <void *> <uintptr_t> address
+    )
 
 
 cdef void *allocated(size_t size) except NULL:

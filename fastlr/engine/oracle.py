@@ -13,6 +13,8 @@ from fastlr.engine import Gather, Rows, Total, Work, measures
 from fastlr.engine.native import Plan, enter_mode, leave_mode
 
 Arrays = Sequence[NDArray[np.floating[Any]]]
+Gradients = Sequence[Any]
+"""An array each, or None."""
 
 
 class OraclePlan(Plan):
@@ -26,8 +28,9 @@ class OraclePlan(Plan):
         """See `Plan.rate`."""
         return self._rates[group]
 
-    def run(self, gradients: Arrays) -> None:
+    def run(self, gradients: Any) -> None:
         """The arithmetic of a step.  Nothing is written before everything is computed."""
+        gradients = self.arrays_of(gradients)
         with _Mode(self._flush):
             new = list(self._computed(gradients))
             gather = self.directions[0] if self.passes else 0
@@ -40,27 +43,28 @@ class OraclePlan(Plan):
             if self.passes is not None:
                 self._finish(gradients, gather, before)
 
-    def measure(self, gradients: Arrays) -> None:
+    def measure(self, gradients: Any) -> None:
         """See `Plan.measure`."""
+        gradients = self.arrays_of(gradients)
         with _Mode(self._flush):
             self.totals.fill(0.0)
             self._gather_before(gradients, Gather.GRADIENT)
             self._add_up()
 
-    def _computed(self, gradients: Arrays) -> Iterator[tuple[NDArray[np.floating], Any]]:
+    def _computed(self, gradients: Gradients) -> Iterator[tuple[NDArray[np.floating], Any]]:
         """(array, its new values) for all weights and states."""
         values = [self._values(index) for index in range(len(self.works))]
         self._rates = [self.settings(index)[work.rate_at] for index, work in enumerate(self.works) if work.settings]
-        for row, index, arrays in self._active():
+        for row, index, arrays in self._active(gradients):
             rounded = [arrays[0].dtype.type(value) for value in values[index]]
             w, *state = map(_plain, arrays)
             g = self._treated(row, _plain(gradients[row]))
             yield from zip((w, *state), self.works[index].kernel(w, g, *state, *rounded), strict=True)
 
-    def _active(self) -> Iterator[tuple[int, int, Arrays]]:
-        """(row, its group, w and its state) of what is not frozen."""
+    def _active(self, gradients: Gradients) -> Iterator[tuple[int, int, Arrays]]:
+        """(row, its group, w and its state) of what has a gradient and is not frozen."""
         for row, (index, arrays) in enumerate(self.rows):
-            if not self.is_frozen(index):
+            if gradients[row] is not None and not self.is_frozen(index):
                 yield row, index, arrays
 
     def _treated(self, row: int, g: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -73,8 +77,8 @@ class OraclePlan(Plan):
             return np.asarray(self.passes.clipped(g, g, real(self.factors[row]), real(-limit), real(limit))[0])
         return np.asarray(real(self.factors[row]) * g) if scaled else g
 
-    def _gather_before(self, gradients: Arrays, gather: int) -> None:
-        for row, _, _ in self._active():
+    def _gather_before(self, gradients: Gradients, gather: int) -> None:
+        for row, _, _ in self._active(gradients):
             g, total = _plain(gradients[row]), self.totals[row]
             if gather & Gather.GRADIENT:
                 total[Total.GRADIENT_SQUARES], total[Total.GRADIENT_LARGEST] = measures.dot(g, g), measures.largest(g)
@@ -85,11 +89,11 @@ class OraclePlan(Plan):
                 treated = self._treated(row, g)
                 total[Total.CLIPPED_SQUARES] = measures.dot(treated, treated)
 
-    def _finish(self, gradients: Arrays, gather: int, before: Arrays) -> None:
+    def _finish(self, gradients: Gradients, gather: int, before: Arrays) -> None:
         """What follows the update: averages, sums, zeroed gradients."""
         assert self.passes is not None
         share = self.directions[3]
-        for row, _, (w, *_) in self._active():
+        for row, _, (w, *_) in self._active(gradients):
             if share:
                 average = self.passes.averages[row]
                 average[...] = w if share == 1 else self.passes.blended(average, _plain(w), w.dtype.type(share))[0]

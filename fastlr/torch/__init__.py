@@ -1,1 +1,31 @@
-"""fastlr for PyTorch."""
+"""PyTorch's optimizers, stepped by fastlr: change `torch.optim.AdamW` into `fastlr.torch.AdamW`, and nothing else.
+
+opt = fastlr.torch.AdamW(model.parameters(), lr=1e-3)
+loss.backward()
+opt.step()
+opt.zero_grad()
+
+Design:
+
+    optimizers  PyTorch's classes with PyTorch's signatures
+    base        what they have in common: whose step it is, hooks, checkpoints
+    layout      parameters, state and groups as the engine's tables
+    memory      compiled: are all tensors where they were, and where are the gradients
+    state       PyTorch's state of a parameter, and its count of steps
+    tensors     which tensors the engine can step where they are
+    formulas    PyTorch's names for the parts of fastlr's rules
+    schedules   settings that are functions of the step
+    portable    PyTorch's objects for `fastlr.checkpoint`
+"""
+
+from fastlr.extras import extra
+
+with extra("torch"):
+    from fastlr.torch.base import Optimizer as Optimizer
+    from fastlr.torch.formulas import Options as Options
+    from fastlr.torch.optimizers import SGD as SGD
+    from fastlr.torch.optimizers import Adagrad as Adagrad
+    from fastlr.torch.optimizers import Adam as Adam
+    from fastlr.torch.optimizers import AdamW as AdamW
+    from fastlr.torch.optimizers import RMSprop as RMSprop
+    from fastlr.torch.portable import portable as portable

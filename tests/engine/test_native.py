@@ -129,6 +129,40 @@ def test_a_gradient_that_cannot_be_used_is_told_and_changes_nothing(gradients, m
     assert all((part == 3 + 4).all() for part in w)
 
 
+def addresses(*arrays):
+    return np.array([0 if array is None else array.ctypes.data for array in arrays])
+
+
+def test_gradients_by_address():
+    w, v = np.zeros(3), np.zeros(2)
+    plan = plan_of([w, v])
+    g, h = np.ones(3), np.full(2, 3.0)
+    plan.step(None, addresses(g, h))
+    np.testing.assert_array_equal(np.concatenate([w, v]), [3, 3, 3, 7, 7])
+    plan.step(None, addresses(None, h))  # 0 passes a row by
+    np.testing.assert_array_equal(np.concatenate([w, v]), [3, 3, 3, 15, 15])
+    plan.step(None, addresses(None, None))
+    assert (plan.segments, plan.steps, plan.count(0)) == (0, 3, 3)
+    plan.step([g, h])
+    np.testing.assert_array_equal(np.concatenate([w, v]), [9, 9, 9, 25, 25])
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(1, np.int64), np.zeros(2)])
+def test_addresses_must_be_one_each(wrong):
+    with pytest.raises(IndexError):
+        plan_of([np.zeros(3), np.zeros(2)]).step(None, wrong)
+
+
+def test_an_address_in_a_weight_is_told_and_changes_nothing():
+    w, v = np.ones(3), np.ones(2)
+    plan = plan_of([w, v])
+    with pytest.raises(MisfitError) as misfit:
+        plan.step(None, addresses(np.ones(3), w[1:]))
+    assert misfit.value.args == (1,)
+    np.testing.assert_array_equal(np.concatenate([w, v]), np.ones(5))
+    assert plan.steps == 0
+
+
 def test_partly_shared_memory_is_found():
     memory = np.zeros(100)
     plan = plan_of([memory[10:20], memory[40:50]])
