@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from fastlr.rules.settings import Default, Flag, Like, Schedulable, Setting, Varying, setting
-from fastlr.rules.text import Coefficients, Kernel
+from fastlr.rules.text import Coefficients, Kernel, RowFunction
 
 Backend: TypeAlias = Literal["auto", "cython", "numba", "numpy"]
 Denormals: TypeAlias = Literal["keep", "flush"]
@@ -51,6 +51,8 @@ class Rule:
     kernels: ClassVar[tuple[Kernel, ...]]
     """Every kernel of the file."""
     coefficients: ClassVar[Coefficients]
+    row: ClassVar[RowFunction | None] = None
+    """For a rule whose state is a number a row: such a rule is for tables alone, see `Optimizer.step_rows`."""
     conventions: ClassVar[Mapping[str, Mapping[str, float]]] = {"torch": {}}
     """By library, what sets its formula apart: further arguments of `coefficients`."""
 
