@@ -15,7 +15,7 @@ from fastlr.rules.base import Rule
 from fastlr.rules.settings import Schedulable, Varying
 
 if TYPE_CHECKING:
-    from fastlr.rows import RowSteps
+    from fastlr.rowsteps import RowSteps
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,7 @@ class Group(Mapping[str, Any]):
         self._frozen = False
         self.names = tuple(names)
         self.rows: RowSteps | None = None
+        self.stepping = False
 
     def attach(self, plan: Plan, index: int) -> None:
         """Become the group of that index in a plan, which takes over what it was in the one before."""

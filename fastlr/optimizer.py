@@ -13,6 +13,7 @@ from fastlr.binding import Binding, bind
 from fastlr.buffers import Packed
 from fastlr.engine.native import MisfitError
 from fastlr.groups import Group, split
+from fastlr.rowsteps import Integers, Mode
 from fastlr.rules.base import Rule
 from fastlr.rules.settings import Schedulable
 
@@ -145,10 +146,8 @@ class Optimizer:
         gradient = (self._binding.grads if arrays is None else arrays)[index]
         return explain_misfit(name, parameter, gradient, f"{self.name}.step(grads)")
 
-    def step_rows(
-        self, param: str | Array, rows: rows_.Integers, values: Array, *, mode: rows_.Mode | None = None
-    ) -> bool:
-        """Update some rows of a table, such as an embedding, in place; the cost grows with these rows, not with the table.
+    def step_rows(self, param: str | Array, rows: Integers, values: Array, *, mode: Mode | None = None) -> bool:
+        """Update some rows of a table, such as an embedding, in place; the cost grows with them, not with the table.
 
         The array must be in a group of its own.  From the first call on the group takes its steps by `step_rows` alone:
         `step` leaves it alone (its gradient may be None), and its schedules and bias corrections go by the group's own
@@ -159,8 +158,8 @@ class Optimizer:
         param : str or array
             The table, of shape (n, ...): its name, or the very array that was passed.
         rows : array of int64 or int32, of any shape
-            Which rows, from 0 to n - 1, in any order.  Where one stands several times, its gradients are added up first,
-            in order of occurrence.
+            Which rows, from 0 to n - 1, in any order.  Where one stands several times, its gradients are added up
+            first, in order of occurrence.
         values : array of shape (*rows.shape, ...) and of the table's dtype, C-contiguous
             The gradients of these rows.
         mode : {"lazy", "exact"}, optional
@@ -168,8 +167,8 @@ class Optimizer:
 
             "lazy": nothing, as in torch's SparseAdam: momentum rests, and weight decay too.
             "exact": what a gradient of zero would do to them: the numbers are those of `step` with a gradient of zero
-            elsewhere, bit for bit, also if settings change meanwhile.  The missed steps are made when the row is touched
-            again, or by `catch_up`, which must be called for rows before they are read:
+            elsewhere, bit for bit, also if settings change meanwhile.  The missed steps are made when the row is
+            touched again, or by `catch_up`, which must be called for rows before they are read:
 
                 opt.catch_up(table, rows)
                 ... = table[rows]  # forward and backward
@@ -208,7 +207,7 @@ class Optimizer:
         """
         return rows_.step(self, param, rows, values, mode)
 
-    def catch_up(self, param: str | Array | None = None, rows: rows_.Integers | None = None) -> None:
+    def catch_up(self, param: str | Array | None = None, rows: Integers | None = None) -> None:
         """Make the steps that rows of tables have missed; see `step_rows`, mode "exact".  Others are left alone.
 
         Call it for the rows that are read next, and without arguments before the tables are used elsewhere: evaluated,

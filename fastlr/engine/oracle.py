@@ -52,7 +52,7 @@ class OraclePlan(Plan):
 
 
 class OracleTable(Table):
-    """A `Table` for `backend="numpy"`: takes the rows out, makes the steps on them as on whole arrays, puts them back."""
+    """A `Table` for `backend="numpy"`: takes rows out, makes the steps on them as on whole arrays, puts them back."""
 
     def coefficients(self, t: int, settings: Sequence[float]) -> Any:
         mode = enter_mode(self.flush)

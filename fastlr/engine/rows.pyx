@@ -7,7 +7,11 @@ scattering.
 - Rows that stand several times in a step are found with a hash table as large as the step, not as the table.  They are
   chained in order of occurrence; whoever updates the row adds its chain up, so no sum depends on the threads.
 - Threads take a few rows at a time, as they take chunks of arrays.
-- Rows lie anywhere, so those that come soon are asked for ahead: <FIGURES>
+- Rows lie anywhere, so those that come soon are asked for ahead.  Of a table of 2 million rows of 64 in float32, 1,000 rows
+  of Adam took 250 us without and take 120 with, 10,000 took 2.4 ms and take 2.1 (1.1 and 0.74 with two threads); 4 to
+  16 rows ahead are alike, and 100,000 rows are limited by the memory either way.
+- Several threads are worth waking from a quarter of the bytes on that arrays need, for the waiting adds up as well: 500
+  such rows took 170 us with one thread and 160 with two, 1,000 took 300 and 200.
 - A step that a row has missed is the kernel with a gradient of zero and the coefficients of that step, which the caller
   keeps.  Where the row did not move, and the next coefficients are the same, it will not move any more.
 - A rule may have a function of a row (`RowWork`): it takes the mean of the row's squared gradients and the row's own
@@ -453,7 +457,7 @@ cdef class Table:
 cdef int parts_of(int64_t chosen, int64_t bytes) except -1:
     """How many threads share so many rows."""
     cdef int64_t asleep_from = native.get_parallel_from()[0]
-    if bytes < asleep_from:
+    if bytes < asleep_from // 4:
         return 1
     return max(<int64_t> 1, min(<int64_t> native.get_threads(), chosen, <int64_t> MAX_THREADS))
 

@@ -1,12 +1,12 @@
-"""Row-wise Adagrad, for embedding tables: one accumulator a row.  Mudigere et al. 2022, arXiv:2104.05158, section 4.1.2;
-Lerer et al. 2019 (PyTorch-BigGraph), arXiv:1903.12287, section 3.2.
+"""Row-wise Adagrad, for embedding tables: one accumulator a row.  Mudigere et al. 2022, arXiv:2104.05158; Lerer et al.
+2019 (PyTorch-BigGraph), arXiv:1903.12287.
 
     v = v + mean(g^2)        w = w - lr / (sqrt(v) + eps) g        lr = lr_0 / (1 + (t - 1) lr_decay)
 
 for each row w with gradient g; v is one number, in float64.
 
 The formula is that of FBGEMM's EXACT_ROWWISE_ADAGRAD (TorchRec, DLRM): weight decay is added to g before it is squared,
-eps stands beside the root, and the rate of a row is computed first, then multiplied by g: so with v the kernel is SGD's.
+eps stands beside the root, and the rate of a row is computed first, then multiplied by g: so the kernel is SGD's.
 """
 
 from dataclasses import KW_ONLY, dataclass
