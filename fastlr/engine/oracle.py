@@ -107,7 +107,9 @@ class OracleTable(Table):
 
     def _update(self, rows: Any, g: Any, coefficients: Any) -> None:
         """One step of different rows."""
-        arrays = [array.view(np.ndarray).reshape(self.rows, -1) for array in self.arrays]
+        if not len(rows):
+            return
+        arrays = [array.view(np.ndarray).reshape(self.rows, array.size // self.rows) for array in self.arrays]
         w, *state = (array[rows] for array in arrays)
         if (row := self.work.row) is None:
             new = self.work.kernel(w, g, *state, *coefficients)

@@ -42,9 +42,8 @@ def summed(rows: Integers, values: Floats) -> tuple[Integers, Floats]:
     for row, value in zip(rows.tolist(), values, strict=True):
         sums[row] = sums[row] + value if row in sums else value
     unique = sorted(sums)
-    return np.array(unique, np.int64), np.array([sums[row] for row in unique], values.dtype).reshape(
-        -1, values.shape[1]
-    )
+    added = np.array([sums[row] for row in unique], values.dtype)
+    return np.array(unique, np.int64), added.reshape(len(unique), values.shape[1])
 
 
 def lazy(arrays: Sequence[Floats], rows: Integers, values: Floats, step: Step) -> tuple[Floats, ...]:
