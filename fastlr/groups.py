@@ -156,7 +156,6 @@ class Group(Mapping[str, Any]):
         if self._plan is not None:
             plan.set_count(index, self.steps)
         self._plan, self._index = plan, index
-        self._lay_out()
         self.update(self._rule)
 
     @property

@@ -118,7 +118,7 @@ class Optimizer:
         RuntimeError
             If another thread is inside a step of this optimizer.
         """
-        arrays = None if grads is None and self._binding.grads else self._arrays(grads)
+        arrays = None if grads is None and self._has_grads else self._arrays(grads)
         try:
             return self._plan.step(arrays)
         except MisfitError as misfit:
@@ -127,6 +127,8 @@ class Optimizer:
     def _arrays(self, grads: Tree) -> list[Array | None]:
         """The gradients in the order of the parameters, or an error that says where their structure differs."""
         call = f"{self.name}.step(grads)"
+        if self._tables_only:
+            raise TypeError(f"{call}: all parameters take their steps by rows, use {self.name}.step_rows")
         if grads is None:
             raise TypeError(
                 f"{self.name}.step(): grads must be given, or the parameters packed: "
@@ -134,8 +136,6 @@ class Optimizer:
             )
         if isinstance(grads, Packed):
             raise TypeError(f"{call}: pass packed.grads, not the Packed itself; or nothing")
-        if self._tables_only:
-            raise TypeError(f"{call}: all parameters take their steps by rows, use {self.name}.step_rows")
         # A list of arrays, the common case, goes to the engine as it is: it checks each in C.
         if self._is_list and type(grads) is list and len(grads) == len(self.params):
             return grads
@@ -237,8 +237,8 @@ class Optimizer:
     def _follow_tables(self) -> None:
         """Note which groups are tables; without others, the steps are those of the table that has taken most."""
         self._tables_only = all(group.by_rows for group in self.groups)
+        self._has_grads = bool(self._binding.grads) and not self._tables_only
         if self._tables_only:
-            self._is_list = False
             self._plan.steps = max(self._plan.steps, *(group.steps for group in self.groups))
 
     @property

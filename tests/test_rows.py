@@ -119,8 +119,7 @@ def test_exact_is_dense_steps_with_zeros_elsewhere(name: str, options: Any, thre
     made = [normal(1, N, WIDTH, dtype=dtype) for _ in range(2)]
     rates = [Plateau(0.5, patience=0) for _ in made]
     sparse, whole = (
-        getattr(fastlr, name)(table, lr=lr, backend=backend, **options)
-        for table, lr in zip(made, rates, strict=True)
+        getattr(fastlr, name)(table, lr=lr, backend=backend, **options) for table, lr in zip(made, rates, strict=True)
     )
     for t, (rows, values) in enumerate(batches(dtype, WIDTH)):
         sparse.step_rows(made[0], rows, values, mode="exact")
@@ -200,7 +199,9 @@ def test_any_shape_and_any_numbers(draw: Any) -> None:
             new = reference.lazy(expected, flat, values.reshape(len(flat), width), plain(opt.groups[0].rule, 1))
         for got, wanted in zip(state_of(opt), new, strict=True):
             np.testing.assert_array_equal(got.reshape(n, width), wanted)
-            assert np.array_equal(np.signbit(got.reshape(n, width)) | np.isnan(wanted), np.signbit(wanted) | np.isnan(wanted))
+            assert np.array_equal(
+                np.signbit(got.reshape(n, width)) | np.isnan(wanted), np.signbit(wanted) | np.isnan(wanted)
+            )
 
 
 def test_many_rows_by_any_number_of_threads(threads: Any) -> None:
