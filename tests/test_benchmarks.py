@@ -12,7 +12,7 @@ import pytest
 from asv_runner.discovery import disc_benchmarks, get_benchmark_from_name
 
 import fastlr
-from benchmarks import bandwidth, cases, denormals, memory, timing
+from benchmarks import bandwidth, cases, denormals, memory, table_rows, timing
 from benchmarks.cases import CASES, packed, step_of
 from fastlr.lab import OPTIMIZERS
 from fastlr.rules import RULES
@@ -66,7 +66,8 @@ def test_training_takes_every_optimizer() -> None:
 
 def test_every_file_measures() -> None:
     assert {name.partition(".")[0] for name in BENCHMARKS} == {
-        *("bandwidth", "compiling", "denormals", "imports", "many_arrays", "memory", "steps", "threads", "training")
+        *("bandwidth", "compiling", "denormals", "imports", "many_arrays", "memory", "steps", "table_rows", "threads"),
+        "training",
     }
 
 
@@ -105,6 +106,20 @@ def test_all_run_the_same_formula(case: str, dtype: str) -> None:
     assert (first != 1).all()
     for other in others:
         np.testing.assert_allclose(other, first, rtol=1e-5)
+
+
+@pytest.mark.parametrize("others", [("numpy Adam",), ("Adam exact",), ("torch SparseAdam",)])
+def test_steps_of_rows_do_the_same(others: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every row is touched by every step here, so nothing is missed."""
+    tables = []
+    monkeypatch.setattr(table_rows.np, "ones", lambda *a, f=np.ones: tables.append(f(*a)) or tables[-1])
+    for runner in ("Adam lazy", *others):
+        step = table_rows.step_of(runner, 3, 200)
+        for _ in range(3):
+            step()
+    first, other = tables
+    assert (first != 1).all()
+    np.testing.assert_allclose(other, first, rtol=1e-5)
 
 
 @pytest.mark.parametrize("runner", [runner for runner in cases.RUNNERS if runner != "reference"])

@@ -38,11 +38,12 @@ cnp.import_array()
 
 cdef extern from "rows.h" nogil:
     void fastlr_fetch(const char *begin, long long bytes)
+    double mean_of_squares_float(const float *w, const float *g, long long n, const double *c)
+    double mean_of_squares_double(const double *w, const double *g, long long n, const double *c)
 
 cdef enum:
     AHEAD = 8                       # rows
     TAKE_ROWS = 64                  # rows that a thread takes at a time
-    LANES = 8                       # sums that a mean of squares is taken in
     RELEASE_FROM = 32 * 1024        # bytes; as in native.pyx
 
 ctypedef fused real:
@@ -79,30 +80,9 @@ class RowError(Exception):
     """The row at this position is not in the table."""
 
 
-cdef inline double mean_of_squares(const real *w, const real *g, int64_t n, const double *c) noexcept nogil:
-    """Of what the kernel's first line makes of a row's gradient, summed in an order that depends on nothing."""
-    cdef real scale = <real> c[0], decay = <real> c[1], value
-    cdef double *sums = [0, 0, 0, 0, 0, 0, 0, 0]
-    cdef int64_t i, j
-    cdef int k
-    for i in range(n // LANES):
-        for k in range(LANES):
-            j = i * LANES + k
-            value = scale * g[j] + decay * w[j]
-            sums[k] += <double> value * <double> value
-    for j in range(n // LANES * LANES, n):
-        value = scale * g[j] + decay * w[j]
-        sums[j % LANES] += <double> value * <double> value
-    return total(sums) / <double> n
-
-
-cdef inline double total(const double *sums) noexcept nogil:
-    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]))
-
-
 cdef inline void update(const Run *run, int64_t row, void **at, const char *coefficients) noexcept nogil:
     """One step of a row, whose arrays these are."""
-    cdef double values[MAX_VALUES]
+    cdef const double *values = <const double *> coefficients
     cdef double rounded[MAX_VALUES]
     cdef double given[MAX_VALUES]
     cdef double out[2]
@@ -111,22 +91,20 @@ cdef inline void update(const Run *run, int64_t row, void **at, const char *coef
     if run.row == NULL:
         run.kernel(at, run.width, coefficients)
         return
-    memcpy(values, coefficients, run.size)
     if run.itemsize == sizeof(float):
-        square = mean_of_squares(<const float *> at[0], <const float *> at[1], run.width, values)
+        square = mean_of_squares_float(<const float *> at[0], <const float *> at[1], run.width, values)
     else:
-        square = mean_of_squares(<const double *> at[0], <const double *> at[1], run.width, values)
+        square = mean_of_squares_double(<const double *> at[0], <const double *> at[1], run.width, values)
     given[0] = run.own[row]
     for k in range(run.row_count):
         given[1 + k] = values[run.count + k]
     run.row(square, given, out)
     run.own[row] = out[0]
-    values[run.replaced] = out[1]
     for k in range(run.count):
         if run.itemsize == sizeof(float):
-            (<float *> rounded)[k] = <float> values[k]
+            (<float *> rounded)[k] = <float> (out[1] if k == run.replaced else values[k])
         else:
-            rounded[k] = values[k]
+            rounded[k] = out[1] if k == run.replaced else values[k]
     run.kernel(at, run.width, rounded)
 
 
