@@ -7,9 +7,9 @@ scattering.
 - Rows that stand several times in a step are found with a hash table as large as the step, not as the table.  They are
   chained in order of occurrence; whoever updates the row adds its chain up, so no sum depends on the threads.
 - Threads take a few rows at a time, as they take chunks of arrays.
-- Rows lie anywhere, so those that come soon are asked for ahead.  Of a table of 2 million rows of 64 in float32, 1,000 rows
-  of Adam took 250 us without and take 120 with, 10,000 took 2.4 ms and take 2.1 (1.1 and 0.74 with two threads); 4 to
-  16 rows ahead are alike, and 100,000 rows are limited by the memory either way.
+- Rows lie anywhere, so those that come soon are asked for ahead.  Of a table of 2 million rows of 64 in float32, 1,000
+  rows of Adam took 250 us without and take 120 with, 10,000 took 2.4 ms and take 2.1 (1.1 and 0.74 with two threads); 4
+  to 16 rows ahead are alike, and 100,000 rows are limited by the memory either way.
 - Several threads are worth waking from a quarter of the bytes on that arrays need, for the waiting adds up as well: 500
   such rows took 170 us with one thread and 160 with two, 1,000 took 300 and 200.
 - A step that a row has missed is the kernel with a gradient of zero and the coefficients of that step, which the caller
@@ -383,7 +383,7 @@ cdef class Table:
             For a row that is not in the table; nothing is changed then.
         """
         cdef Run run = self._run
-        cdef int64_t count = self.rows if rows is None else rows.shape[0], bad
+        cdef int64_t count = self.rows if rows is None else rows.shape[0], bad, work
         cdef int64_t *tables = NULL
         cdef int32_t *slots = NULL
         cdef char *scratch = NULL
@@ -419,9 +419,10 @@ cdef class Table:
                 run.rows, run.first = tables, tables + count
                 if run.chosen < count:
                     run.next = tables + 2 * count
-            parts = parts_of(run.chosen, run.chosen * run.arrays * run.bytes)
+            work = (run.chosen + missed(&run)) * run.arrays * run.bytes
+            parts = parts_of(run.chosen, work)
             scratch = <char *> checked(malloc(parts * apart))
-            if run.chosen * run.arrays * run.bytes < RELEASE_FROM and last is None:
+            if work < RELEASE_FROM:
                 run_all(&run, parts, scratch, apart)
             else:
                 with nogil:
@@ -430,6 +431,15 @@ cdef class Table:
             free(tables)
             free(slots)
             free(scratch)
+
+
+cdef int64_t missed(const Run *run) noexcept nogil:
+    """How many steps all the rows have missed."""
+    cdef int64_t index, count = 0
+    if run.last != NULL:
+        for index in range(run.chosen):
+            count += run.steps - run.last[run.rows[index] if run.rows != NULL else index]
+    return count
 
 
 cdef int parts_of(int64_t chosen, int64_t bytes) except -1:
