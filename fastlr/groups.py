@@ -194,8 +194,9 @@ class Group(Mapping[str, Any]):
         self.rows = rows
         self._lay_out()
 
-    def count_step(self) -> None:
-        """Count a step by rows."""
+    def count_step(self, settings: Sequence[float]) -> None:
+        """Count a step by rows that was made with these settings, which the plan then shows as after its own steps."""
+        self._attached.configure(self._index, settings)
         self._attached.set_count(self._index, self.steps + 1)
 
     def settings_at(self, step: int) -> list[float]:

@@ -33,14 +33,15 @@ def step(opt: "Optimizer", param: str | Array, rows: Integers, values: Array, mo
         _check_values(values, rows, taker.table, f"{call}: values")
         if group.frozen:
             return False
+        settings = group.settings_at(group.steps)
         try:
-            taker.step(rows.reshape(-1), values, group.settings_at(group.steps), group.steps)
+            taker.step(rows.reshape(-1), values, settings, group.steps)
         except RowError as error:
             raise _explained(error.args[0], rows, taker.table, call) from None
         # Nothing has been changed where that has raised; nothing below can.
         if group.rows is not taker:
             group.take_rows(taker)
-        group.count_step()
+        group.count_step(settings)
         opt._follow_tables()
     return True
 

@@ -52,6 +52,7 @@ def test_each_goes_by_its_own_count(mode: Any, rows_first: bool) -> None:
     assert bits(opt.params["1.table"]) == bits(sparse.params[""])
     assert (opt.steps, [group.steps for group in opt.groups]) == (3, [3, 7])
     assert (sparse.steps, sparse.lr, dense.lr) == (7, 0.1 / 8, 0.1 / 4)
+    assert (sparse._plan.settings(0)[0], opt._plan.settings(1)[0]) == (0.1 / 7, 0.1 / 7)  # of the last step
 
 
 def test_an_optimizer_of_tables_counts_the_one_that_took_most() -> None:
