@@ -151,7 +151,7 @@ class Optimizer:
 
         The array must be in a group of its own.  From the first call on the group takes its steps by `step_rows` alone:
         `step` leaves it alone (its gradient may be None), and its schedules and bias corrections go by the group's own
-        count of steps, `opt.groups[i].steps`.  A usual loop calls `step` and for each table `step_rows` once.
+        count of steps, `opt.groups[i].steps`.  A usual loop calls for each table `step_rows` once, then `step`.
 
         Parameters
         ----------

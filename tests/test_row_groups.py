@@ -273,6 +273,12 @@ def test_a_mistake_is_named_and_changes_nothing(
     assert opt.step_rows("1.table", ROWS, VALUES)
 
 
+def test_a_table_that_has_not_begun_is_no_table_yet() -> None:
+    message = r"gradient of array '1\.table' must be a NumPy array, got NoneType; .* taken its first step by step_rows$"
+    with pytest.raises(TypeError, match=message):
+        grouped().step([{"w": normal(1, 4)}, None])
+
+
 def refused(call: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         call()
