@@ -31,7 +31,7 @@ EXACT = (
     ]
 )
 OPENMP = ["/openmp"] if MSVC else ["-fopenmp"]
-THREADED = ("fastlr.engine.native", "fastlr.bench.stream")
+THREADED = ("fastlr.engine.native", "fastlr.engine.rows", "fastlr.bench.stream")
 
 
 def rule_modules() -> list[Any]:
@@ -46,9 +46,9 @@ def rule_modules() -> list[Any]:
 
 def extensions() -> list[Extension]:
     levels, codegen, rules = rule_modules()
-    source = codegen.cython_module(rules.RULES)
+    source = codegen.cython_module((*rules.RULES, *rules.ROW_RULES))
     GENERATED.mkdir(parents=True, exist_ok=True)
-    modules = [engine(), stream(), memory()]
+    modules = [engine("native"), engine("rows"), stream(), memory()]
     for level, flags in levels.LEVELS.items():
         path = GENERATED / f"_{level}.pyx"
         if not path.exists() or path.read_text() != source:
@@ -65,12 +65,12 @@ def extensions() -> list[Extension]:
     return cythonize(modules, build_dir="build/cython", quiet=True)
 
 
-def engine() -> Extension:
+def engine(name: str) -> Extension:
     return Extension(
-        "fastlr.engine.native",
-        ["fastlr/engine/native.pyx"],
+        f"fastlr.engine.{name}",
+        [f"fastlr/engine/{name}.pyx"],
         include_dirs=[np.get_include(), "fastlr/engine"],
-        depends=["fastlr/engine/machine.h", "fastlr/engine/chunks.pxd"],
+        depends=["fastlr/engine/machine.h", "fastlr/engine/rows.h", "fastlr/engine/chunks.pxd"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=list(EXACT),
     )

@@ -32,6 +32,7 @@ Adagrad = from_rule(rules.Adagrad)
 RMSprop = from_rule(rules.RMSprop)
 Adam = from_rule(rules.Adam)
 AdamW = from_rule(rules.AdamW)
+RowwiseAdagrad = from_rule(rules.RowwiseAdagrad)
 
 __version__ = "0.1.0"
 

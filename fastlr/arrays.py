@@ -135,6 +135,11 @@ def _check_apart(named: Sequence[tuple[str, Array]], call: str) -> None:
 def explain_misfit(name: str, parameter: Array, gradient: Any, call: str) -> Exception:
     """The error for a gradient that the engine refused."""
     label = f"{call}: the gradient of {where(name)}" if name else f"{call}: the gradient"
+    if gradient is None:
+        return TypeError(
+            f"{label} must be a NumPy array, got NoneType; it may be None for a frozen group, and for a table that has "
+            "taken its first step by step_rows"
+        )
     if not isinstance(gradient, np.ndarray):
         return TypeError(f"{label} must be a NumPy array, got {type(gradient).__name__}")
     if gradient.dtype != parameter.dtype or not gradient.dtype.isnative:

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fastlr import kernels
 from fastlr.arrays import Array, Tree, check_parameters, empty_flat, leaves, views
-from fastlr.engine import Rows, Work
+from fastlr.engine import Rows, RowWork, Work
 from fastlr.engine.native import Plan
 from fastlr.engine.oracle import OraclePlan
 from fastlr.groups import Group, Part, check_packed, check_patterns, partition
+from fastlr.rows import check_table
 from fastlr.rules.base import Rule
 from fastlr.rules.passes import SUMMED
 
@@ -42,6 +45,8 @@ def bind(parts: Sequence[Part], rule: Rule, call: str, after: Binding | None = N
     for part in parts:
         count = sum(1 for _ in leaves(part.params, call))
         for group in _groups(part, {name: params[name] for name in new[:count]}):
+            if group.rule.row:
+                check_table(group.names, params[group.names[0]], call)
             groups.append(group)
             state |= _state(group.rule, {name: params[name] for name in group.names})
         new = new[count:]
@@ -71,6 +76,9 @@ def _state(rule: Rule, params: Mapping[str, Array]) -> dict[str, dict[str, Array
         flat.fill(rule.initial(symbol))
         for name, view in zip(params, views(flat, arrays), strict=True):
             state[name][symbol] = view
+    if rule.row:
+        for name, array in params.items():
+            state[name][rule.row.state] = np.full(len(array), rule.initial(rule.row.state))
     return state
 
 
@@ -109,6 +117,18 @@ def _work(rule: Rule, dtype: str, backend: str) -> Work:
         values=len(coefficients.returns),
         rate_at=coefficients.arguments.index("lr") - 1,
         scale_at=kernel.coefficients.index("scale") if kernels.built_in(kernel) else -1,
+        row=_row_work(rule, backend),
+    )
+
+
+def _row_work(rule: Rule, backend: str) -> RowWork | None:
+    if rule.row is None:
+        return None
+    return RowWork(
+        function=rule.row,
+        address=0 if backend == "numpy" else kernels.row_address(rule, backend),
+        picks=[rule.coefficients.returns.index(name) for name in rule.row.coefficients],
+        replaced=rule.kernel.coefficients.index(rule.row.replaces),
     )
 
 

@@ -5,13 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from numbers import Real
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fastlr.arrays import Tree
 from fastlr.buffers import Packed
+from fastlr.engine import Work
 from fastlr.engine.native import Plan
 from fastlr.rules.base import Rule
 from fastlr.rules.settings import Schedulable, Varying
+
+if TYPE_CHECKING:
+    from fastlr.rowsteps import RowSteps
 
 
 @dataclass(frozen=True)
@@ -142,13 +146,15 @@ class Group(Mapping[str, Any]):
         self._params = params
         self._plan: Plan | None = None
         self._index = 0
+        self._frozen = False
         self.names = tuple(names)
+        self.rows: RowSteps | None = None
+        self.stepping = False
 
     def attach(self, plan: Plan, index: int) -> None:
         """Become the group of that index in a plan, which takes over what it was in the one before."""
         if self._plan is not None:
             plan.set_count(index, self.steps)
-            plan.freeze(index, self.frozen)
         self._plan, self._index = plan, index
         self.update(self._rule)
 
@@ -160,20 +166,56 @@ class Group(Mapping[str, Any]):
     @property
     def frozen(self) -> bool:
         """Whether steps leave the group's parameters and state alone."""
-        return self._attached.is_frozen(self._index)
+        return self._frozen
 
     def freeze(self) -> None:
         """Leave the group alone from now on; its gradients may be None."""
-        self._attached.freeze(self._index, True)
+        self._frozen = True
+        self._lay_out()
 
     def unfreeze(self) -> None:
         """Let the group go on where it stood."""
-        self._attached.freeze(self._index, False)
+        self._frozen = False
+        self._lay_out()
 
-    def restore(self, steps: int, frozen: bool) -> None:
+    def restore(self, steps: int, frozen: bool, rows: "RowSteps | None") -> None:
         """Be as far as a saved group was."""
         self._attached.set_count(self._index, steps)
-        self._attached.freeze(self._index, frozen)
+        self._frozen = frozen
+        self.take_rows(rows)
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether the group is a table that takes its steps by `step_rows` alone."""
+        return self.rows is not None or self._rule.row is not None
+
+    def take_rows(self, rows: "RowSteps | None") -> None:
+        """Take steps by `step_rows` from now on, or by `step`."""
+        self.rows = rows
+        self._lay_out()
+
+    def count_step(self, settings: Sequence[float]) -> None:
+        """Count a step by rows that was made with these settings, which the plan then shows as after its own steps."""
+        self._attached.configure(self._index, settings)
+        self._attached.set_count(self._index, self.steps + 1)
+
+    def settings_at(self, step: int) -> list[float]:
+        """What the coefficients of 0-based step `step` are computed from."""
+        settings = list(self._attached.settings(self._index))
+        for varying in self.varying:
+            settings[varying.index] = varying.at(step)
+        return settings
+
+    @property
+    def work(self) -> Work:
+        """The group as the engine sees it."""
+        return self._attached.works[self._index]
+
+    def _lay_out(self) -> None:
+        """Tell the plan whether its steps are the group's."""
+        self._attached.freeze(self._index, self._frozen or self.by_rows)
+        functions = [] if self.by_rows else [(varying.index, varying.at) for varying in self.varying]
+        self._attached.vary(self._index, functions)
 
     @property
     def _attached(self) -> Plan:
@@ -204,7 +246,7 @@ class Group(Mapping[str, Any]):
             )
         self._rule = rule
         self._attached.configure(self._index, rule.arguments())
-        self._attached.vary(self._index, [(varying.index, varying.at) for varying in rule.varying])
+        self._lay_out()
 
     def __getitem__(self, key: str) -> Any:
         if key == "params":

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, Protocol, cast
 import numpy as np
 
 from fastlr import kernels, statedict
+from fastlr import rows as rows_
 from fastlr.arrays import Array, Tree, explain_misfit, matched
 from fastlr.binding import Binding, bind
 from fastlr.buffers import Packed
@@ -15,6 +16,7 @@ from fastlr.complete.report import Report
 from fastlr.complete.step import Complete
 from fastlr.engine.native import MisfitError
 from fastlr.groups import Group, split
+from fastlr.rowsteps import Integers, Mode
 from fastlr.rules.base import Rule
 from fastlr.rules.settings import Schedulable
 
@@ -98,6 +100,7 @@ class Optimizer:
         if self._complete is not None:
             self._complete.attach(binding)
         self._is_list = type(tree) is list and all(isinstance(leaf, np.ndarray) for leaf in tree)
+        self._follow_tables()
 
     def step(self, grads: Tree | None = None) -> bool:
         """Update the parameters in place.
@@ -125,7 +128,7 @@ class Optimizer:
             For gradients with NaN or infinity if the optimizer was made with `on_nonfinite="raise"`, or when more than
             `max_skips` steps in a row were skipped; nothing is changed then.
         """
-        arrays = None if grads is None and self._binding.grads else self._arrays(grads)
+        arrays = None if grads is None and self._has_grads else self._arrays(grads)
         try:
             return self._plan.step(arrays) if self._complete is None else self._complete.step(arrays)
         except MisfitError as misfit:
@@ -188,6 +191,8 @@ class Optimizer:
     def _arrays(self, grads: Tree) -> list[Array | None]:
         """The gradients in the order of the parameters, or an error that says where their structure differs."""
         call = f"{self.name}.step(grads)"
+        if self._tables_only:
+            raise TypeError(f"{call}: all parameters take their steps by rows, use {self.name}.step_rows")
         if grads is None:
             raise TypeError(
                 f"{self.name}.step(): grads must be given, or the parameters packed: "
@@ -205,6 +210,101 @@ class Optimizer:
         gradient = (self._binding.grads if arrays is None else arrays)[index]
         return explain_misfit(name, parameter, gradient, f"{self.name}.step(grads)")
 
+    def step_rows(self, param: str | Array, rows: Integers, values: Array, *, mode: Mode | None = None) -> bool:
+        """Update some rows of a table, such as an embedding, in place; the cost grows with them, not with the table.
+
+        The array must be in a group of its own.  From the first call on the group takes its steps by `step_rows` alone:
+        `step` leaves it alone (its gradient may be None), and its schedules and bias corrections go by the group's own
+        count of steps, `opt.groups[i].steps`.  A usual loop calls for each table `step_rows` once, then `step`.
+
+        Parameters
+        ----------
+        param : str or array
+            The table, of shape (n, ...): its name, or the very array that was passed.
+        rows : array of int64 or int32, of any shape
+            Which rows, from 0 to n - 1, in any order.  Where one stands several times, its gradients are added up
+            first, in order of occurrence.
+        values : array of shape (*rows.shape, ...) and of the table's dtype, C-contiguous
+            The gradients of these rows.
+        mode : {"lazy", "exact"}, optional
+            What becomes of the rows that a step does not touch.  Fixed by the first call, where the default is "lazy".
+
+            "lazy": nothing, as in torch's SparseAdam: momentum rests, and weight decay too.
+            "exact": what a gradient of zero would do to them: the numbers are those of `step` with a gradient of zero
+            elsewhere, bit for bit, also if settings change meanwhile.  The missed steps are made when the row is
+            touched again, or by `catch_up`, which must be called for rows before they are read:
+
+                opt.catch_up(table, rows)
+                ... = table[rows]  # forward and backward
+                opt.step_rows(table, rows, values, mode="exact")
+
+        Returns
+        -------
+        bool
+            True: the step was applied.  False: the group is frozen.
+
+        Raises
+        ------
+        TypeError, ValueError, IndexError
+            For what cannot be used, such as a row that the table has not; nothing is changed then.
+        RuntimeError
+            If another thread is inside a step of this table.
+
+        Notes
+        -----
+        Without momentum and weight decay, SGD's and Adagrad's steps with a gradient of zero change nothing: use "lazy".
+
+        A missed step costs about what a step of that row costs in the cache, so "exact" pays where most rows are not
+        touched for long, or never.  It keeps 8 bytes a row, and the coefficients of all steps since the last `catch_up`
+        of the whole table.
+
+        Examples
+        --------
+        >>> table = np.ones((1000, 2))
+        >>> opt = fastlr.SGD(table, lr=0.5)
+        >>> opt.step_rows(table, np.array([7, 999, 7]), np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 2.0]]))
+        True
+        >>> table[[7, 999, 0]]
+        array([[0.5, 0. ],
+               [0.5, 0.5],
+               [1. , 1. ]])
+        """
+        return rows_.step(self, param, rows, values, mode)
+
+    def catch_up(self, param: str | Array | None = None, rows: Integers | None = None) -> None:
+        """Make the steps that rows of tables have missed; see `step_rows`, mode "exact".  Others are left alone.
+
+        Call it for the rows that are read next, and without arguments before the tables are used elsewhere: evaluated,
+        or saved by hand.  `state_dict` and `fastlr.checkpoint` keep what rows have missed.
+
+        Parameters
+        ----------
+        param : str or array, optional
+            The table; all of them without.
+        rows : array of int64 or int32, optional
+            Which rows; all of them without, and then the coefficients of past steps are forgotten.
+
+        Examples
+        --------
+        >>> table = np.ones((3, 1))
+        >>> opt = fastlr.SGD(table, lr=0.5, momentum=0.5)
+        >>> for rows in ([0], [1], [1]):
+        ...     done = opt.step_rows(table, np.array(rows), np.ones((1, 1)), mode="exact")
+        >>> table.ravel()  # row 0 has gone one step
+        array([ 0.5 , -0.25,  1.  ])
+        >>> opt.catch_up()
+        >>> table.ravel()  # and one with half of the momentum, and with a quarter
+        array([ 0.125, -0.25 ,  1.   ])
+        """
+        rows_.catch_up(self, param, rows)
+
+    def _follow_tables(self) -> None:
+        """Note which groups are tables; without others, the steps are those of the table that has taken most."""
+        self._tables_only = all(group.by_rows for group in self.groups)
+        self._has_grads = bool(self._binding.grads) and not self._tables_only
+        if self._tables_only:
+            self._plan.steps = max(self._plan.steps, *(group.steps for group in self.groups))
+
     @property
     def lr(self) -> float:
         """The learning rate of the next step (of the first group); set a number or a schedule for all groups.
@@ -215,7 +315,8 @@ class Optimizer:
         >>> opt.step(np.zeros(2)), opt.lr
         (True, 0.05)
         """
-        return self.groups[0].next_rate(self.steps)
+        group = self.groups[0]
+        return group.next_rate(group.steps if group.by_rows else self.steps)
 
     @lr.setter
     def lr(self, lr: Schedulable) -> None:
@@ -224,7 +325,7 @@ class Optimizer:
 
     @property
     def steps(self) -> int:
-        """How many steps were applied."""
+        """How many steps were applied: calls of `step`; if all groups are tables, of `step_rows` for one of them."""
         return self._plan.steps
 
     @property

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from fastlr import rows
 from fastlr.arrays import Array
 from fastlr.rules.base import Rule
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from fastlr.optimizer import Optimizer
 
 VERSION = 1
-NO_SETTINGS = ("params", "steps", "frozen", "schedules")
+NO_SETTINGS = ("params", "steps", "frozen", "schedules", "rows")
 """What a group's entry holds besides its settings."""
 
 
@@ -50,6 +51,7 @@ def save(optimizer: "Optimizer", *, copies: bool = True) -> dict[str, Any]:
                 "steps": group.steps,
                 "frozen": group.frozen,
                 "schedules": {name: schedule.state_dict() for name, schedule in _driven(group).items()},
+                **({"rows": group.rows.save(copies=copies)} if group.rows else {}),
             }
             for group in optimizer.groups
         ],
@@ -90,6 +92,7 @@ def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
     groups = list(zip(optimizer.groups, entries, strict=True))
     rules = [_saved_rule(group, entry, f"{call}: group {i}") for i, (group, entry) in enumerate(groups)]
     _check_state(saved["state"], optimizer, call)
+    takers = [rows.restored(optimizer, group, entry, f"{call}: group {i}") for i, (group, entry) in enumerate(groups)]
     check_keys(saved.get("around", {}), {} if around is None else around.state(copies=False), f"{call}: around")
     if around is not None:
         around.check(saved["around"], f"{call}: around")
@@ -97,13 +100,14 @@ def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
     _load_schedules(groups, call)
     if around is not None:
         around.load(saved["around"])
-    for (group, entry), rule in zip(groups, rules, strict=True):
+    for (group, entry), rule, taker in zip(groups, rules, takers, strict=True):
         group.update(rule)
-        group.restore(int(entry["steps"]), entry["frozen"])
+        group.restore(int(entry["steps"]), entry["frozen"], taker)
     for key, arrays in optimizer.state.items():
         for symbol, array in arrays.items():
             array[...] = saved["state"][key][symbol]
     optimizer._plan.steps = int(saved["steps"])
+    optimizer._follow_tables()
 
 
 def _driven(group: "Group") -> dict[str, Any]:

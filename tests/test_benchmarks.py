@@ -12,7 +12,7 @@ import pytest
 from asv_runner.discovery import disc_benchmarks, get_benchmark_from_name
 
 import fastlr
-from benchmarks import bandwidth, cases, denormals, memory, pytorch, timing
+from benchmarks import bandwidth, cases, denormals, memory, pytorch, table_rows, timing
 from benchmarks.cases import CASES, packed, step_of
 from fastlr.lab import OPTIMIZERS
 from fastlr.rules import RULES
@@ -76,6 +76,7 @@ def test_every_file_measures() -> None:
             "memory",
             "pytorch",
             "steps",
+            "table_rows",
             "threads",
             "training",
         )
@@ -117,6 +118,20 @@ def test_all_run_the_same_formula(case: str, dtype: str) -> None:
     assert (first != 1).all()
     for other in others:
         np.testing.assert_allclose(other, first, rtol=1e-5)
+
+
+@pytest.mark.parametrize("others", [("numpy Adam",), ("Adam exact",), ("torch SparseAdam",)])
+def test_steps_of_rows_do_the_same(others: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every row is touched by every step here, so nothing is missed."""
+    tables = []
+    monkeypatch.setattr(table_rows.np, "ones", lambda *a, f=np.ones: tables.append(f(*a)) or tables[-1])
+    for runner in ("Adam lazy", *others):
+        step = table_rows.step_of(runner, 3, 200)
+        for _ in range(3):
+            step()
+    first, other = tables
+    assert (first != 1).all()
+    np.testing.assert_allclose(other, first, rtol=1e-5)
 
 
 @pytest.mark.parametrize("runner", [runner for runner in cases.RUNNERS if runner != "reference"])

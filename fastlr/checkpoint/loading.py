@@ -141,6 +141,8 @@ def _matching(here: dict[str, Any], saved: Mapping[str, Tree]) -> Tree:
     if _fits(found.get("groups"), here["groups"]):
         for group, own in zip(found["groups"], here["groups"], strict=True):
             group["params"] = own["params"]  # says what is here, and is no state
+        for group, its in zip(found["groups"], saved["groups"], strict=True):
+            group["rows"] = its.get("rows")  # how far a table's rows are goes with its steps, whatever was here
     return found
 
 

@@ -35,6 +35,19 @@ Rows: TypeAlias = Sequence[tuple[int, tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
+class RowWork:
+    """What a rule computes once a row: `state, coefficient = function(mean square, state, *coefficients)`, float64."""
+
+    function: Callable[..., tuple[Any, ...]]
+    """On floats, or on arrays with an item a row."""
+    address: int
+    picks: Sequence[int]
+    """Which of the values it takes, in its order."""
+    replaced: int
+    """Which of the kernel's coefficients it gives."""
+
+
+@dataclass(frozen=True)
 class Work:
     """One parameter group as the engine sees it."""
 
@@ -54,6 +67,7 @@ class Work:
     """Which of the settings is the learning rate."""
     scale_at: int
     """Which of the kernel's coefficients multiplies the gradient, and nothing else; -1 where there is none."""
+    row: RowWork | None = None
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,10 @@ def set_parallel_from(int64_t asleep, int64_t awake):
     return before
 
 
+def get_parallel_from():
+    return asleep_from, awake_from
+
+
 def enter_mode(bint flush):
     """Compute in this thread as a step does, whatever the process has set: rounding to nearest, subnormal numbers kept
     or flushed to zero; returns what `leave_mode` needs."""

@@ -31,7 +31,7 @@ class OraclePlan(Plan):
     def run(self, gradients: Any) -> None:
         """The arithmetic of a step.  Nothing is written before everything is computed."""
         gradients = self.arrays_of(gradients)
-        with _Mode(self._flush):
+        with Mode(self._flush):
             new = list(self._computed(gradients))
             gather = self.directions[0] if self.passes else 0
             if gather:
@@ -46,7 +46,7 @@ class OraclePlan(Plan):
     def measure(self, gradients: Any) -> None:
         """See `Plan.measure`."""
         gradients = self.arrays_of(gradients)
-        with _Mode(self._flush):
+        with Mode(self._flush):
             self.totals.fill(0.0)
             self._gather_before(gradients, Gather.GRADIENT)
             self._add_up()
@@ -131,7 +131,7 @@ def _plain(array: NDArray[Any]) -> NDArray[Any]:
     return array.view(np.ndarray)
 
 
-class _Mode:
+class Mode:
     """Compute as the compiled engine does, and without warnings."""
 
     def __init__(self, flush: bool) -> None:

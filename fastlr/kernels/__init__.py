@@ -6,11 +6,11 @@ import os
 from fastlr.engine import native
 from fastlr.kernels import codegen
 from fastlr.kernels.levels import LEVELS
-from fastlr.rules import RULES
+from fastlr.rules import ROW_RULES, RULES
 from fastlr.rules.base import Rule
 from fastlr.rules.text import Kernel
 
-_BUILT_IN = {text for rule in RULES for text in (*rule.kernels, rule.coefficients)}
+_BUILT_IN = {text for rule in (*RULES, *ROW_RULES) for text in (*rule.kernels, rule.coefficients)}
 
 
 def _level() -> str:
@@ -74,3 +74,14 @@ def addresses(rule: Rule, dtype: str, backend: str) -> tuple[int, int]:
             "install it with: pip install 'fastlr-optim[jit]'"
         ) from error
     return jit.kernel(rule.kernel, dtype).address, jit.coefficients(rule.coefficients).address
+
+
+def row_address(rule: Rule, backend: str) -> int:
+    """Where the rule's function of a row is."""
+    assert rule.row is not None
+    if backend == "cython":
+        address: int = _native.COEFFICIENTS[rule.row.name]
+        return address
+    from fastlr.kernels import jit  # is there, for the kernel has been compiled with it
+
+    return int(jit.coefficients(rule.row).address)

@@ -53,7 +53,7 @@ def cython_module(rules: Iterable[type[Rule]]) -> str:
     """A Cython module with every kernel of the rules, for float32 and float64, and every rule's coefficients."""
     rules = tuple(rules)
     kernels = _unique([*(kernel for rule in rules for kernel in rule.kernels), *PASSES])
-    steps = _unique(rule.coefficients for rule in rules)
+    steps = _unique(step for rule in rules for step in (rule.coefficients, rule.row) if step is not None)
     parts = [HEADER, *(f"    {c} {word}_{c}({_words(word, c)})" for word in WORDS for c in CTYPES.values())]
     parts += [MEASURING.format(ctype) for ctype in CTYPES.values()]
     parts += [_cython_kernel(kernel, ctype) for kernel in kernels for ctype in CTYPES.values()]
@@ -115,7 +115,7 @@ cdef void {kernel.name}_{ctype}s(void **arrays, int64_t n, const void *c) noexce
 
 
 def _settings(step: Coefficients) -> str:
-    return ", ".join(["t", *(f"settings[{k}]" for k in range(len(step.arguments) - 1))])
+    return ", ".join([step.arguments[0], *(f"settings[{k}]" for k in range(len(step.arguments) - 1))])
 
 
 def _out(step: Coefficients) -> str:
@@ -128,7 +128,7 @@ def _cython_coefficients(step: Coefficients) -> str:
 cdef inline {_results(step, "double")} {step.name}({_typed(step.arguments, "double")}) noexcept nogil:
 {_body(step, "double")}
 
-cdef void {step.name}_all(double t, const double *settings, double *out) noexcept nogil:
+cdef void {step.name}_all(double {step.arguments[0]}, const double *settings, double *out) noexcept nogil:
     {_out(step)} = {step.name}({_settings(step)})"""
 
 
@@ -149,6 +149,6 @@ def {kernel.name}(arrays, n, coefficients):
 def numba_coefficients(step: Coefficients) -> str:
     """The same for a step's coefficients."""
     return f"""\
-def {step.name}(t, settings, out):
+def {step.name}({step.arguments[0]}, settings, out):
     {_out(step)} = rule({_settings(step)})
 """

@@ -1,7 +1,7 @@
 """The maths a second time: each optimizer written from its paper, for reading and for testing the fast one.
 
 Nothing of fastlr is imported here.  Every function is a generator: it takes the first weights and an iterable
-of gradients, and yields the weights after each step.
+of gradients, and yields the weights after each step.  `fastlr.reference.rows` makes steps of some rows of a table.
 
 >>> import numpy as np
 >>> from fastlr.reference import sgd
@@ -14,6 +14,7 @@ of gradients, and yields the weights after each step.
 """
 
 from . import complete as complete
+from . import rows as rows
 from .adagrad import adagrad as adagrad
 from .adam import adam as adam
 from .adamw import adamw as adamw

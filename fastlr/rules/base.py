@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from fastlr.rules.options import Options
 from fastlr.rules.settings import Default, Flag, Like, Schedulable, Setting, Varying, setting
-from fastlr.rules.text import Coefficients, Kernel
+from fastlr.rules.text import Coefficients, Kernel, RowFunction
 
 Backend: TypeAlias = Literal["auto", "cython", "numba", "numpy"]
 Denormals: TypeAlias = Literal["keep", "flush"]
@@ -54,6 +54,8 @@ class Rule(Options):
     kernels: ClassVar[tuple[Kernel, ...]]
     """Every kernel of the file."""
     coefficients: ClassVar[Coefficients]
+    row: ClassVar[RowFunction | None] = None
+    """For a rule whose state is a number a row: such a rule is for tables alone, see `Optimizer.step_rows`."""
     conventions: ClassVar[Mapping[str, Mapping[str, float]]] = {"torch": {}}
     """By library, what sets its formula apart: further arguments of `coefficients`."""
 
@@ -85,6 +87,8 @@ class Rule(Options):
                 raise ValueError(f"{name}({key}={getattr(self, key)!r}): {key} must be one of {known}")
         self._check_patterns(name)
         self.check_options(name)
+        if self.row and not self.plain:
+            raise ValueError(f"{name}({min(self.options())}=...): must not be set, it is for steps of whole arrays")
         for key, kind in self.kinds().items():
             value = getattr(self, key)
             if isinstance(value, Default):

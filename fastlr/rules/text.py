@@ -100,3 +100,24 @@ class Coefficients(Text):
     def __call__(self, *t_and_settings: float) -> tuple[float, ...]:
         out = self.function(*t_and_settings)
         return out if isinstance(out, tuple) else (out,)
+
+
+class RowFunction(Coefficients):
+    """What is computed once a row, in float64: `state, coefficient = function(square, state, *coefficients)`.
+
+    `square` is the mean of the row's squared gradients after the kernel's first line, which must be
+    `g = scale * g + decay * w` and these its first coefficients.  The state is one number a row; the coefficient
+    replaces the kernel's of that name.
+    """
+
+    @property
+    def state(self) -> str:
+        return self.returns[0]
+
+    @property
+    def replaces(self) -> str:
+        return self.returns[1]
+
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        return self.arguments[2:]

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from fastlr.kernels import codegen
-from fastlr.rules import RULES
+from fastlr.rules import ROW_RULES, RULES
 from fastlr.rules.text import Coefficients, Kernel
 from fastlr.rules.vocabulary import WORDS
 
-SOURCE = codegen.cython_module(RULES)
+SOURCE = codegen.cython_module((*RULES, *ROW_RULES))
 TEXTS = [text for rule in RULES for text in (*rule.kernels, rule.coefficients)]
+TEXTS += [text for rule in ROW_RULES for text in (rule.coefficients, rule.row)]
 
 
 def two_states(w, g, m, v, rate):

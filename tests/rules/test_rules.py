@@ -21,11 +21,11 @@ FILES = {path.stem for path in Path(rules.__file__).parent.glob("*.py")} - {
 
 
 def test_every_rule_file_is_listed():
-    listed = {rule.__module__.rpartition(".")[2] for rule in rules.RULES}
+    listed = {rule.__module__.rpartition(".")[2] for rule in (*rules.RULES, *rules.ROW_RULES)}
     assert listed == FILES, "add the import to fastlr/rules/__init__.py"
 
 
-@pytest.mark.parametrize("rule", rules.RULES)
+@pytest.mark.parametrize("rule", [*rules.RULES, *rules.ROW_RULES])
 def test_has_a_public_class(rule):
     assert getattr(fastlr, rule.__name__, None), f"add {rule.__name__} = from_rule(...) to fastlr/__init__.py"
     assert getattr(fastlr, rule.__name__).rule is rule
@@ -41,7 +41,7 @@ def test_has_a_reference_with_the_same_settings(rule):
         assert theirs[key].default == value, key
 
 
-@pytest.mark.parametrize("rule", rules.RULES)
+@pytest.mark.parametrize("rule", [*rules.RULES, *rules.ROW_RULES])
 def test_documents_every_setting(rule):
     for key in rule.kinds():
         assert f"\n    {key} : " in rule.__doc__
