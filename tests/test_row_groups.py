@@ -361,3 +361,18 @@ def test_a_driven_schedule_of_a_table_travels() -> None:
         opt.step_rows("", ROWS[:1], VALUES[:1])
         opt.catch_up()
     assert outcome(one) == outcome(other)
+
+
+def test_what_is_around_steps_of_whole_arrays_is_refused() -> None:
+    """Rows would miss it without a word."""
+    table = np.ones((4, 2))
+    opt = fastlr.SGD(table, max_norm=1.0, average=fastlr.EMA())
+    with pytest.raises(
+        ValueError, match=r"SGD.step_rows: max_norm, average must not be set, which are for steps of whole"
+    ):
+        opt.step_rows(table, np.array([1]), np.ones((1, 2)))
+    assert (table == 1).all()
+    with pytest.raises(
+        ValueError, match=r"RowwiseAdagrad\(max_norm=...\): must not be set, it is for steps of whole arrays"
+    ):
+        fastlr.RowwiseAdagrad(table, max_norm=1.0)
