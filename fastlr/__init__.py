@@ -11,6 +11,7 @@ from fastlr import rules as rules
 from fastlr import schedules as schedules
 from fastlr.buffers import Packed as Packed
 from fastlr.buffers import pack as pack
+from fastlr.classes import from_rule as from_rule
 from fastlr.complete.report import NonFiniteError as NonFiniteError
 from fastlr.complete.report import Report as Report
 from fastlr.complete.scaler import LossScaler as LossScaler
@@ -20,7 +21,6 @@ from fastlr.engine.threads import set_num_threads as set_num_threads
 from fastlr.groups import Group as Group
 from fastlr.groups import layerwise as layerwise
 from fastlr.optimizer import Optimizer as Optimizer
-from fastlr.optimizer import from_rule as from_rule
 from fastlr.rules.averaging import EMA as EMA
 from fastlr.rules.averaging import UniformAverage as UniformAverage
 

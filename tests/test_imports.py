@@ -73,7 +73,7 @@ def test_an_unknown_instruction_set_is_refused(level: str) -> None:
 
 
 def test_costs_under_150_ms_more_than_numpy() -> None:
-    code = "import time, numpy; t = time.perf_counter(); import fastlr; print(time.perf_counter() - t)"
+    code = "import time, numpy; t = time.process_time(); import fastlr; print(time.process_time() - t)"  # whoever else runs
     seconds = min(float(python(code).stdout) for _ in range(5))
     assert 0 < seconds < 0.150
 
