@@ -6,10 +6,12 @@ others to PyTorch's own code, which works on the same state.
 """
 
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 from torch._C._autograd import _profiler_enabled
 from torch._compile import _disable_dynamo
 from torch.optim import optimizer as torchs
@@ -35,6 +37,7 @@ class Optimizer(torch.optim.Optimizer):
     _formula: ClassVar[Formula]
     _torchs: ClassVar[type[torch.optim.Optimizer]]
     _layout: Layout | None = None
+    _exposed = True
     _warned = False
 
     def _prepare(self, options: Mapping[str, Any]) -> Schedules:
@@ -48,6 +51,16 @@ class Optimizer(torch.optim.Optimizer):
         """After it."""
         # PyTorch sets it with fused=True: a loss scaler would leave it to the step to unscale and to skip.
         self._step_supports_amp_scaling = False
+
+    @property
+    def state(self) -> defaultdict[Tensor, Any]:
+        """PyTorch's state by parameter, which steps update in place."""
+        self._exposed = True  # whoever has it may change it at any time, see `fastlr.torch.memory`
+        return self._state
+
+    @state.setter
+    def state(self, state: defaultdict[Tensor, Any]) -> None:
+        self._state, self._exposed, self._layout = state, True, None
 
     @property
     def steps(self) -> int:
@@ -100,7 +113,7 @@ class Optimizer(torch.optim.Optimizer):
             self._schedules.apply(self.param_groups)
         layout = self._layout
         self._layout = None  # whatever is raised, nothing is known afterwards
-        if layout is None or not layout.holds(self.param_groups, self.state):
+        if layout is None or not self._holds(layout):
             layout = self._laid_out(layout)
         if layout.memory.odd:
             layout = self._treated(layout)
@@ -108,14 +121,18 @@ class Optimizer(torch.optim.Optimizer):
             self._schedules.steps += 1
             self._layout = layout
 
+    def _holds(self, layout: Layout) -> bool:
+        exposed, self._exposed = self._exposed, False
+        return layout.holds(self.param_groups, exposed=exposed)
+
     def _laid_out(self, before: Layout | None) -> Layout:
         if before is not None:
             before.withdraw()
         self._schedules.absorb(self.param_groups)
         initial = {"sum": self.defaults.get("initial_accumulator_value", 0.0)}
         subject = Subject(f"fastlr.torch.{type(self).__name__}", self._formula, self._options, initial)
-        layout = Layout(subject, self.param_groups, self.state, before)
-        if not layout.holds(self.param_groups, self.state):
+        layout = Layout(subject, self.param_groups, self._state, before)
+        if not self._holds(layout):
             raise RuntimeError(f"{subject.call}.step(): the parameters changed while they were laid out")
         return layout
 
@@ -132,7 +149,7 @@ class Optimizer(torch.optim.Optimizer):
             except BaseException:
                 layout.withdraw()
                 raise
-            if not layout.holds(self.param_groups, self.state):
+            if not self._holds(layout):
                 layout = self._laid_out(layout)
         members = [(param, group) for group in self.param_groups for param in group["params"]]
         for index, _ in list(layout.memory.odd):
@@ -214,8 +231,10 @@ class Optimizer(torch.optim.Optimizer):
         return {**super().__getstate__(), "_options": self._options, "_schedules": self._schedules}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        if "state" in state:
+            self.state = state["state"]  # first, for PyTorch's code looks at it
+        super().__setstate__({key: value for key, value in state.items() if key != "state"})
         self._layout = None
-        super().__setstate__(state)
 
 
 def _step(self: Optimizer, closure: Closure | None = None) -> Any:

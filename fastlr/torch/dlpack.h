@@ -29,4 +29,11 @@ typedef struct {
     fastlr_describe describe;
 } fastlr_exchange;
 
+/* Whether the interpreter's counts of references are exact. */
+#ifdef Py_GIL_DISABLED
+#define FASTLR_EXACT_COUNTS 0
+#else
+#define FASTLR_EXACT_COUNTS 1
+#endif
+
 #endif

@@ -171,8 +171,15 @@ class Layout:
             plan, k = self._where[share]
             plan.configure(k, found)
 
-    def holds(self, groups: Groups, state: Mapping[Any, Any]) -> bool:
-        """Whether everything is where it was, and find the gradients; settings may have changed."""
+    def holds(self, groups: Groups, *, exposed: bool) -> bool:
+        """Whether everything is where it was, and find the gradients; settings may have changed.
+
+        Parameters
+        ----------
+        groups : list of dict
+        exposed : bool
+            Whether anybody has asked for the state since this was asked.
+        """
         if len(groups) != len(self._watched):
             return False
         for g, (watched, group) in enumerate(zip(self._watched, groups, strict=True)):
@@ -180,7 +187,7 @@ class Layout:
                 if watched.scheduled or _kind(self._subject, group) != self._kinds[g]:
                     return False
                 self._configure(g)
-        return self.memory.read(groups, state) == FINE
+        return self.memory.read(groups, exposed) == FINE
 
     def step(self) -> bool:
         """Step all parameters whose gradients were found.

@@ -1,6 +1,7 @@
 """Which tensors the engine can step where they are."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,12 +26,26 @@ def local(tensor: Tensor) -> Tensor | None:
     return tensor if type(tensor).__torch_dispatch__ is Tensor.__torch_dispatch__ else None
 
 
+def _references(tensor: Tensor) -> int:
+    """Of tensors to the memory of one, and of variables to the object that stands for it."""
+    storage = tensor.untyped_storage()
+    return int(torch._C._storage_Use_Count(storage._cdata)) + sys.getrefcount(storage)
+
+
 def use_exchange() -> None:
     """Let `fastlr.torch.memory` read tensors as PyTorch offers it in C."""
     exchange = getattr(Tensor, "__dlpack_c_exchange_api__", None)
     if exchange is None:
         raise ImportError(f"fastlr.torch needs PyTorch 2.10 or newer, got {torch.__version__}: update torch")
-    memory.use(exchange, Tensor, Parameter, local)
+    memory.use(exchange, Tensor, Parameter, local, _count_others())
+
+
+def _count_others() -> Callable[[Tensor], int] | None:
+    """What counts who else has a tensor's memory; None where PyTorch does not say, and all is looked at each time."""
+    if getattr(torch._C, "_storage_Use_Count", None) is None:
+        return None
+    own = _references(torch.zeros(1))
+    return lambda tensor: _references(tensor) - own
 
 
 def why_not(param: Tensor, gradient: Tensor | None, group: dict[str, Any]) -> str | None:
