@@ -10,15 +10,17 @@ ends within 5 % of what the best rate gains on a guess, *badly* from 10 % on, an
 loss is no better than a guess.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from docs.diagnosis.problems import Task
+from docs.diagnosis.problems import FITTED, Task, tasks
+from docs.diagnosis.recording import recorded
 from fastlr.lab import Histories, Row, choose, train
 from fastlr.lab.data import Floats
+from fastlr.lab.diagnosis.trace import Trace
 from fastlr.rules.base import Rule
 from fastlr.schedules import Cosine, Exponential, InverseTime, Plateau, StepDrop, Warmup
 
@@ -69,9 +71,9 @@ class Injection:
 class Labelled:
     """Settings, and what came of them with other seeds; `label` is empty where that is not clear."""
 
+    optimizer: str
     injection: Injection
     label: str
-    outcome: float
 
 
 def guesses(task: Task) -> tuple[float, float]:
@@ -157,8 +159,8 @@ def _harsh(peak: float, steps: int) -> list[Any]:
     ]
 
 
-def labelled(task: Task, swept: dict[str, Swept], of_scaled: dict[str, Swept]) -> list[Labelled]:
-    """Every injection of a task with its label."""
+def labelled(task: Task, swept: dict[str, Swept]) -> list[Labelled]:
+    """Every injection of a task with its label; raw data is judged by what standardised data allow."""
     made = [(name, each) for name in OPTIMIZERS for each in injections(task, name, swept[name])]
     rows = [Row(each.rule, seed) for _, each in made for seed in WITNESSES]
     histories = train(task.workload, rows, every=task.workload.epochs)
@@ -166,9 +168,9 @@ def labelled(task: Task, swept: dict[str, Swept], of_scaled: dict[str, Swept]) -
     ends, lost = (values.reshape(len(made), -1) for values in _outcomes(task, histories))
     found = []
     for (name, each), start, end, bad in zip(made, starts, ends, lost, strict=True):
-        judge = of_scaled[name] if task.scaled else swept[name]
         exploded = float(np.mean(~(end < 2 * start)))
-        found.append(Labelled(each, _label(each.meant, judge.excess(np.median(end)), bad.mean(), exploded), np.median(end)))
+        label = _label(each.meant, swept[name].excess(float(np.median(end))), float(bad.mean()), exploded)
+        found.append(Labelled(name, each, label))
     return found
 
 
@@ -189,3 +191,71 @@ def _label(meant: str, excess: float, lost: float, exploded: float) -> str:
 def rows_of(found: Sequence[Labelled]) -> list[Row]:
     """The runs that are diagnosed."""
     return [Row(each.injection.rule, seed) for each in found for seed in SEEDS]
+
+
+@dataclass(frozen=True, eq=False)
+class Specimen:
+    """A run that is diagnosed, and the truth about it.
+
+    Attributes
+    ----------
+    task : Task
+    swept : Swept
+        Of its optimizer; on raw data, that of the standardised.
+    rule : Rule
+    seed : int
+    label : str
+    trace : Trace
+    end, test_end : float
+        The training and the test loss at its end; infinite where it diverged.
+    accuracy : float64 array, shape (epochs + 1,)
+        Or R2.
+    """
+
+    task: Task
+    swept: Swept
+    rule: Rule
+    seed: int
+    label: str
+    trace: Trace
+    end: float
+    test_end: float
+    accuracy: Floats
+
+    @property
+    def data(self) -> str:
+        """The data set."""
+        return self.task.data
+
+    @property
+    def judges(self) -> bool:
+        """Whether nothing was fitted to its data set."""
+        return self.data not in FITTED
+
+    @property
+    def peak(self) -> float:
+        """Its highest rate."""
+        return float(np.nanmax(self.trace["lr"]))
+
+
+def build(told: Callable[[str], None] = print, only: Sequence[str] = ()) -> tuple[list[Specimen], int]:
+    """The corpus, and how many settings were left out."""
+    known = {name: task for name, task in tasks().items() if not only or name in only}
+    swept = {name: sweeps(task) for name, task in known.items() if not task.scaled}
+    found, left_out = [], 0
+    for name, task in known.items():
+        every = labelled(task, swept[task.data])
+        clear = [each for each in every if each.label]
+        left_out += len(every) - len(clear)
+        histories, traces = recorded(task, rows_of(clear))
+        ends = _outcomes(task, histories)[0]
+        test_ends = np.nan_to_num(histories.test_loss[-1], nan=np.inf)
+        for k, trace in enumerate(traces):
+            each = clear[k // len(SEEDS)]
+            rule, seed, basin = each.injection.rule, SEEDS[k % len(SEEDS)], swept[task.data][each.optimizer]
+            metric = histories.train_metric[:, k]
+            found.append(
+                Specimen(task, basin, rule, seed, each.label, trace, float(ends[k]), float(test_ends[k]), metric)
+            )
+        told(f"{name}: {len(traces)} runs, {len(every) - len(clear)} settings left out")
+    return found, left_out

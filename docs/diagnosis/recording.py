@@ -27,7 +27,7 @@ class Watcher:
         """Look at a block."""
         self.columns["loss"][moment.step, moment.rows] = moment.losses
         probe = self.probes.setdefault(moment.rows.start, Probe())
-        look = probe.show([moment.params], [moment.grads])
+        look = probe.show([moment.params], [moment.grads]) if probe.due() else None
         if look is not None:
             for name in ("grad_norm", "along_last", "along_before", "ratio"):
                 self.columns[name][moment.step, moment.rows] = getattr(look, name)
@@ -67,9 +67,10 @@ def _cut(columns: dict[str, Floats], diverged: int, scales: float) -> Trace:
 
 
 def by_epoch(trace: Trace, per_epoch: int) -> Trace:
-    """The same run as a file would have it that has the mean loss of each epoch, and nothing else."""
+    """The same run as a file would have it that has the mean loss of each epoch, and its first rate."""
     count = len(trace) // per_epoch * per_epoch
     if count == 0:
-        return Trace({"step": trace["step"][:1], "loss": trace["loss"][:1]}, trace.broke)
+        return Trace({name: trace[name][:1] for name in ("step", "loss", "lr")}, trace.broke)
     loss = trace["loss"][:count].reshape(-1, per_epoch).mean(axis=1)
-    return Trace({"step": np.arange(1.0, len(loss) + 1), "loss": loss}, None if trace.broke is None else len(loss) + 1.0)
+    columns = {"step": np.arange(1.0, len(loss) + 1), "loss": loss, "lr": trace["lr"][:count:per_epoch]}
+    return Trace(columns, None if trace.broke is None else len(loss) + 1.0)

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 import fastlr
-from fastlr.cli import bench, config, schedule, study, sweep, train
+from fastlr.cli import bench, config, diagnose, schedule, study, sweep, train
 from fastlr.cli.command import CommandError
 from fastlr.lab import DataError
 
-COMMANDS = (train, study, sweep, schedule, bench, config)
+COMMANDS = (train, study, sweep, diagnose, schedule, bench, config)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

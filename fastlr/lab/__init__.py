@@ -2,6 +2,7 @@
 
 from fastlr.lab.batch import train
 from fastlr.lab.data import DataSet, Part, Scaling, Split, prepare
+from fastlr.lab.diagnosis import Diagnosis, Monitor, diagnose
 from fastlr.lab.mlp import MLP
 from fastlr.lab.optimizers import OPTIMIZERS, Choice, choose
 from fastlr.lab.problems import Problem, Quadratic, Rosenbrock, linear, logistic
@@ -28,8 +29,10 @@ __all__ = [
     "Curve",
     "DataError",
     "DataSet",
+    "Diagnosis",
     "Epoch",
     "Histories",
+    "Monitor",
     "Objective",
     "Part",
     "Problem",
@@ -48,6 +51,7 @@ __all__ = [
     "blobs",
     "choose",
     "compare",
+    "diagnose",
     "evaluate",
     "linear",
     "load",

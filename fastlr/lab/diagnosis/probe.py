@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlr.lab.data import Floats
-
-EVERY = 10
+EVERY = 20
 """Steps from one look to the next: copies of all weights at each step would cost what small steps cost."""
 
 
@@ -42,7 +40,7 @@ class Look:
 
 
 class Probe:
-    """Looks at every tenth step.
+    """Looks at every twentieth step.
 
     Parameters
     ----------
@@ -55,7 +53,7 @@ class Probe:
 
     >>> probe, w = Probe(every=2), np.array([1.0])
     >>> for _ in range(2):
-    ...     look = probe.show([w], [w])  # the gradient is w
+    ...     look = probe.show([w], [w]) if probe.due() else None  # the gradient is w
     ...     w = w - 1.5 * w
     >>> -look.along_last / look.along_before
     0.5
@@ -65,11 +63,16 @@ class Probe:
         if not isinstance(every, int) or every < 2:
             raise ValueError(f"Probe(every={every!r}): every must be a whole number, at least 2")
         self.every = every
-        self._shown = 0
+        self._count = 0
         self._kept: tuple[list[NDArray[Any]], list[NDArray[Any]]] | None = None
 
+    def due(self) -> bool:
+        """Count a step; whether it is to be shown.  Of others nothing need be at hand."""
+        self._count += 1
+        return self._count >= self.every - 1
+
     def show(self, params: Sequence[NDArray[Any]], grads: Sequence[NDArray[Any]]) -> Look | None:
-        """Look, if it is time to; None otherwise.
+        """Show a step that is due: the first of two is kept, the second gives the look.
 
         Parameters
         ----------
@@ -77,14 +80,16 @@ class Probe:
             Before the update, in the same order and of the same shapes at every call; products are taken over the
             last axis.
         """
-        self._shown += 1
-        if self._shown % self.every == self.every - 1:
+        if self._count < self.every:
             self._kept = [np.array(w) for w in params], [np.array(g) for g in grads]
-        elif self._shown % self.every == 0 and self._kept is not None:
-            before, gradients = self._kept
-            self._kept = None
-            return _look(params, grads, before, gradients)
-        return None
+            return None
+        self._count = 0
+        assert self._kept is not None
+        before, gradients = self._kept
+        self._kept = None
+        if [w.shape for w in before] != [w.shape for w in params]:
+            return None  # parameters were added meanwhile
+        return _look(params, grads, before, gradients)
 
 
 def _look(
@@ -93,17 +98,18 @@ def _look(
     before: Sequence[NDArray[Any]],
     gradients: Sequence[NDArray[Any]],
 ) -> Look:
-    steps = [now - then for now, then in zip(params, before, strict=True)]
-    lengths = _product(steps, steps)
-    weights = _product(before, before)
     with np.errstate(all="ignore"):
-        ratio = np.sqrt(lengths / weights)
+        steps = [now - then for now, then in zip(params, before, strict=True)]
+        ratio = np.sqrt(_product(steps, steps) / _product(before, before))
         norm = np.sqrt(_product(grads, grads))
-    return Look(_product(grads, steps), _product(gradients, steps), ratio, norm)
+        return Look(_product(grads, steps), _product(gradients, steps), ratio, norm)
 
 
-def _product(a: Sequence[NDArray[Any]], b: Sequence[NDArray[Any]]) -> Floats | float:
+def _product(a: Sequence[NDArray[Any]], b: Sequence[NDArray[Any]]) -> Any:
     """The sum of the products over the last axis, of all arrays."""
-    with np.errstate(all="ignore"):
-        parts = [np.vecdot(one, other).astype(np.float64) for one, other in zip(a, b, strict=True)]
-    return sum(parts[1:], parts[0]) if parts else math.nan
+    # BLAS has a product of two vectors, and none of many pairs
+    parts = [
+        np.float64(np.dot(one, other)) if one.ndim == 1 else np.vecdot(one, other).astype(np.float64)
+        for one, other in zip(a, b, strict=True)
+    ]
+    return sum(parts[1:], parts[0]) if parts else np.float64(math.nan)

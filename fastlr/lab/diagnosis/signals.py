@@ -1,8 +1,8 @@
 """Numbers without a unit that say how a run went, whatever its loss, its length and its rate.
 
-Design: progress is measured in *rate spent*, the sum of the learning rates so far, rather than in steps.  Ten steps at a
-tenth of a rate go about as far as one at the whole, so a run that is over because its schedule is over looks like one
-that was cut off early: still going down per unit of rate spent.
+Design: progress is measured in *rate spent*, the sum of the learning rates so far, rather than in steps.  Ten steps at
+a tenth of a rate go about as far as one at the whole, so a run that is over because its schedule is over looks like
+one that was cut off early: still going down per unit of rate spent.
 """
 
 import math
@@ -15,6 +15,8 @@ from fastlr.lab.diagnosis.trace import Trace
 
 TAIL = 0.5
 """The share of a run, at its end, over which overshooting is judged."""
+TINY = 1e-30
+"""Losses are not divided by less."""
 FEW = 3
 """Looks at single steps, or observations of a loss, that are too few to say anything."""
 SMALLEST = 1e-4
@@ -41,6 +43,11 @@ class Signals:
         Share of all that was gained that came with the last two thirds of the rate spent; 2/3 for a straight line.
     noise : float
         Deviation of the loss around a line over the second half, over its mean there.
+    half, most : float
+        The share of the run after which half, and nine tenths, of all that was gained were gained.
+    jitter, rises, slope : float
+        Of means of sixtieths, over the second half of the run: the median change over the mean loss, the share of the
+        changes that go up, the descent over the loss that it began with.
     alpha : float
         Over the second half: the slope at the ends of steps over the slope at their beginnings, with its sign turned.
         -1: still at the top of the slope; 0: at the minimum along the step; 1: as high on the other side.
@@ -62,6 +69,11 @@ class Signals:
     late: float
     unfinished: float
     noise: float
+    half: float
+    most: float
+    jitter: float
+    rises: float
+    slope: float
     alpha: float
     head_alpha: float
     uphill: float
@@ -93,17 +105,20 @@ def signals(trace: Trace) -> Signals | None:
         late=_log_ratio(float(losses[len(losses) // 10 :].max()), first),
         unfinished=_unfinished(steps, losses, rates, first),
         noise=_noise(losses[len(losses) // 2 :]),
+        **_of_shape(bins),
         **_of_steps(trace, steps),
         budget=_budget(rates),
     )
 
 
 def spent(steps: Floats, rates: Floats) -> Floats:
-    """The share of the rate that was spent before each observation, from 0 to 1; of the steps where rates are missing."""
+    """The share of the rate that was spent by each observation, up to 1; of the steps where rates are missing."""
     lengths = np.gradient(steps) if len(steps) > 1 else np.ones(len(steps))
     known = np.isfinite(rates) & (rates >= 0)
-    area = np.cumsum(np.where(known, rates, 0.0) * lengths) if known.all() and rates.sum() > 0 else np.cumsum(lengths)
-    return area / area[-1]
+    weights = rates if known.all() and rates.sum() > 0 else np.ones(len(steps))
+    area = np.cumsum(weights * lengths)
+    share: Floats = area / area[-1]
+    return share
 
 
 def _unfinished(steps: Floats, losses: Floats, rates: Floats, first: float) -> float:
@@ -127,8 +142,27 @@ def _noise(losses: Floats) -> float:
         return math.nan
     mean = losses.mean()
     x = np.arange(len(losses))
-    around = losses - np.polyval(np.polyfit(x, losses / max(mean, 1e-300), 1), x) * mean
+    around = losses - np.polyval(np.polyfit(x, losses / max(mean, TINY), 1), x) * mean
     return float(around.std() / mean) if mean > 0 else 0.0
+
+
+def _of_shape(bins: Floats) -> dict[str, float]:
+    """What the means of sixtieths say."""
+    end = bins[-max(1, len(bins) // 10) :].mean()
+    gain, tail = bins[0] - end, bins[len(bins) // 2 :]
+    changes = np.diff(tail)
+
+    def reached(share: float) -> float:
+        there = np.flatnonzero(bins <= bins[0] - share * gain)
+        return float(there[0] + 1) / len(bins) if gain > 0 and len(there) else 1.0
+
+    return {
+        "half": reached(0.5),
+        "most": reached(0.9),
+        "jitter": float(np.median(np.abs(changes)) / max(tail.mean(), TINY)) if len(tail) >= FEW else 0.0,
+        "rises": float((changes > 0).mean()) if len(tail) >= FEW else 0.5,
+        "slope": float((tail[0] - end) / max(tail[0], TINY)),
+    }
 
 
 def _of_steps(trace: Trace, steps: Floats) -> dict[str, float]:
@@ -163,4 +197,25 @@ def _budget(rates: Floats) -> float:
 
 
 def _log_ratio(value: float, first: float) -> float:
-    return math.log10(max(value, 1e-12 * max(first, 1e-300), 1e-300) / max(first, 1e-300))
+    return math.log10(max(value, 1e-12 * max(first, TINY), TINY) / max(first, TINY))
+
+
+def overshoots(trace: Trace, windows: int = 30) -> tuple[Floats, Floats]:
+    """The overshoot along a run, for pictures: the middle step of each window, and what its steps have together."""
+    after, before = trace["along_last"], trace["along_before"]
+    there = np.isfinite(after) & np.isfinite(before)
+    steps, after, before = trace["step"][there], after[there], before[there]
+    if len(steps) < FEW:
+        return np.empty(0), np.empty(0)
+    parts = np.array_split(np.arange(len(steps)), min(windows, max(len(steps) // FEW, 1)))
+    return (
+        np.array([steps[part].mean() for part in parts]),
+        np.array([pooled(after[part], before[part]) for part in parts]),
+    )
+
+
+def averages(trace: Trace, windows: int = 100) -> tuple[Floats, Floats]:
+    """The loss along a run, for pictures: the middle step of each window, and the mean loss."""
+    steps, losses = trace.given("loss")
+    parts = np.array_split(np.arange(len(steps)), min(windows, len(steps))) if len(steps) else []
+    return np.array([steps[part].mean() for part in parts]), np.array([losses[part].mean() for part in parts])
