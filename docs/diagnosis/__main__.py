@@ -1,7 +1,7 @@
 """Builds the corpus, judges the diagnosis and writes docs/diagnosis.md and docs/diagnosis.json.
 
-    .venv/bin/python -m docs.diagnosis           build, judge, write: about seven minutes
-    .venv/bin/python -m docs.diagnosis --fit     fit the weights anew before
+.venv/bin/python -m docs.diagnosis           build, judge, write: about ten minutes
+.venv/bin/python -m docs.diagnosis --fit     fit the weights anew before
 """
 
 import argparse
@@ -34,7 +34,7 @@ def measured(fit: bool) -> dict[str, Any]:
     levels = {}
     for level in fitting.VIEWS:
         # raw features cannot be told from a log
-        cases = judges if level == "steps" else scaled
+        cases = judges if level == "steps" else fitting.seen_by(level, scaled)
         found = judging.judged(cases, level)
         truth, said = [each.label for each in cases], [each.fault for each in found]
         levels[level] = {
@@ -61,8 +61,11 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fit", action="store_true", help="fit the weights anew before")
-    figures = measured(parser.parse_args().fit)
-    (HERE / "diagnosis.json").write_text(json.dumps(figures, indent=1) + "\n")
+    parser.add_argument("--again", action="store_true", help="write again, from the numbers that are there")
+    args = parser.parse_args()
+    numbers = HERE / "diagnosis.json"
+    figures = json.loads(numbers.read_text()) if args.again else measured(args.fit)
+    numbers.write_text(json.dumps(figures, indent=1) + "\n")
     (HERE / "diagnosis.md").write_text(document.written(figures))
 
 

@@ -244,7 +244,7 @@ def build(told: Callable[[str], None] = print, only: Sequence[str] = ()) -> tupl
     swept = {name: sweeps(task) for name, task in known.items() if not task.scaled}
     found, left_out = [], 0
     for name, task in known.items():
-        every = labelled(task, swept[task.data])
+        every = labelled(task, swept[task.scaled or task.name])
         clear = [each for each in every if each.label]
         left_out += len(every) - len(clear)
         histories, traces = recorded(task, rows_of(clear))
@@ -252,7 +252,7 @@ def build(told: Callable[[str], None] = print, only: Sequence[str] = ()) -> tupl
         test_ends = np.nan_to_num(histories.test_loss[-1], nan=np.inf)
         for k, trace in enumerate(traces):
             each = clear[k // len(SEEDS)]
-            rule, seed, basin = each.injection.rule, SEEDS[k % len(SEEDS)], swept[task.data][each.optimizer]
+            rule, seed, basin = each.injection.rule, SEEDS[k % len(SEEDS)], swept[task.scaled or task.name][each.optimizer]
             metric = histories.train_metric[:, k]
             found.append(
                 Specimen(task, basin, rule, seed, each.label, trace, float(ends[k]), float(test_ends[k]), metric)

@@ -19,14 +19,14 @@ def share() -> dict[str, float]:
     model, packed = task.problem, fastlr.pack(task.problem.init(0))
     optimizer = fastlr.Adam(packed, lr=1e-3)
     batch = task.split.train.x[:32], task.split.train.y[:32]
-    monitor = Monitor(features=task.split.train.x)
+    monitor = Monitor(features=task.split.train.x, optimizer=optimizer)
 
     def step() -> None:
         model.loss_and_grad(packed.params, packed.grads, batch)
         optimizer.step()
 
     def watch() -> None:
-        monitor.observe(1.0, lr=optimizer.lr, params=packed.flat, grads=packed.flat_grads)
+        monitor.observe(1.0, params=packed.flat, grads=packed.flat_grads)
 
     plain, extra = [], []
     for _ in range(ROUNDS):

@@ -45,6 +45,12 @@ VIEWS: Mapping[Level, Callable[[Specimen], Trace]] = {
 """The same run as logs of each kind would have it."""
 
 
+def seen_by(level: Level, specimens: Sequence[Specimen]) -> list[Specimen]:
+    """Those that can be seen that way: where an epoch is a step, its log is one of steps."""
+    coarse = level.startswith("epoch")
+    return [each for each in specimens if not coarse or each.task.workload.steps_per_epoch > 1]
+
+
 def obvious(trace: Trace, found: Signals | None) -> bool:
     """Whether it needs no regression: it diverged."""
     return trace.broke is not None or found is None or found.end > math.log10(2)
@@ -55,7 +61,7 @@ def fit(specimens: Sequence[Specimen]) -> str:
     fitted = [each for each in specimens if not each.judges and each.label != "features"]
     weights, factors = {}, {}
     for level, view in VIEWS.items():
-        seen = [(each, trace, signals(trace)) for each in fitted for trace in [view(each)]]
+        seen = [(each, trace, signals(trace)) for each in seen_by(level, fitted) for trace in [view(each)]]
         unsure = [(each, found) for each, trace, found in seen if found is not None and not obvious(trace, found)]
         x = np.array([_read(level, found) for _, found in unsure])
         y = np.array([each.label for each, _ in unsure])

@@ -32,8 +32,8 @@ class Task:
 
     @property
     def data(self) -> str:
-        """The data set alone: raw and standardised are one."""
-        return self.scaled or self.name
+        """The data set alone: raw and standardised, batches and all rows, are one."""
+        return self.name.partition("-")[0]
 
 
 def _built_in(name: str, batch: int = 32, standardise: bool = True, **settings: object) -> Callable[[], Workload]:
@@ -77,6 +77,11 @@ def _mnist() -> Workload:
     return _cut(lab.workload(data, Configuration(standardise=False)))
 
 
+def _full(workload: Workload) -> Workload:
+    """All rows in every step: losses without noise."""
+    return _cut(replace(workload, batch=1000))
+
+
 def _cut(workload: Workload) -> Workload:
     return replace(workload, epochs=round(STEPS / workload.steps_per_epoch))
 
@@ -85,18 +90,22 @@ MADE: Mapping[str, tuple[Callable[[], Workload], str]] = {
     "blobs": (lambda: _cut(lab.blobs()), ""),
     "wine": (_built_in("wine"), ""),
     "wine-raw": (_built_in("wine", standardise=False), "wine"),
+    "wine-full": (_built_in("wine", batch=1000), ""),
     "diabetes": (_built_in("diabetes"), ""),
+    "diabetes-full": (_built_in("diabetes", batch=1000), ""),
     "iris": (_built_in("iris", batch=16), ""),
     "classes": (_classes, ""),
     "friedman": (_friedman, ""),
     "iris-raw": (_built_in("iris", standardise=False), ""),
     "circles": (_circles, ""),
+    "circles-full": (lambda: _full(_circles()), ""),
     "digits": (_built_in("digits"), ""),
     "breast_cancer": (_built_in("breast_cancer"), ""),
+    "breast_cancer-full": (_built_in("breast_cancer", batch=1000), ""),
     "digits-raw": (_built_in("digits", standardise=False), ""),
     "breast_cancer-raw": (_built_in("breast_cancer", standardise=False), "breast_cancer"),
 }
-FITTED = frozenset({"blobs", "wine", "diabetes", "iris", "iris-raw", "classes", "friedman"})
+FITTED = frozenset({"blobs", "wine", "diabetes", "iris", "classes", "friedman"})
 """The data sets that thresholds were fitted on; all others judge."""
 
 

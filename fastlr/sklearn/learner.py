@@ -74,7 +74,7 @@ class Learner:
         """Train on every row once; the mean loss on the way, penalty included."""
         total = 0.0
         if self.monitor is None:
-            self.monitor = Monitor(features=rows.x, capacity=KEPT)
+            self.monitor = Monitor(features=rows.x, optimizer=self.optimizer, capacity=KEPT)
         for batch in self._batches(rows, batch_size, shuffle):
             weight = batch.weight
             loss = self.model.loss_and_grad(
@@ -85,7 +85,7 @@ class Learner:
                 l2=alpha / weight,  # as in scikit-learn: the penalty counts once a batch, whatever its size
             )
             total += weight * loss
-            self.monitor.observe(loss, lr=self.optimizer.lr, params=self.packed.flat, grads=self.packed.flat_grads)
+            self.monitor.observe(loss, params=self.packed.flat, grads=self.packed.flat_grads)
             self.optimizer.step()
         return total / rows.weight
 
@@ -112,3 +112,5 @@ class Learner:
         self.__dict__.update(state)
         self.optimizer = Optimizer(self.packed, self.rule)
         self.optimizer.load_state_dict(saved)
+        if self.monitor is not None:
+            self.monitor.follow(self.optimizer)

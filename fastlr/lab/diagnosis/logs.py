@@ -226,10 +226,7 @@ def _split(table: dict[str, Any], remarks: list[str]) -> list[dict[str, Any]]:
         lengths = np.diff([0, *anew, len(step)])
         remarks.append(f"the step begins anew {counted(len(anew), 'time')}: {len(lengths)} runs")
         bounds = [0, *anew, len(step)]
-        return [
-            _merged({name: values[a:b] for name, values in table.items()})
-            for a, b in pairwise(bounds)
-        ]
+        return [_merged({name: values[a:b] for name, values in table.items()}) for a, b in pairwise(bounds)]
     remarks.append(f"the step goes back {counted(len(back), 'time')}: what was done again replaces what it had done")
     kept = step < np.append(np.minimum.accumulate(step[::-1])[::-1][1:], np.inf)
     return [_merged({name: values[kept] for name, values in table.items()})]

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from fastlr.lab.diagnosis import features as scales
 from fastlr.lab.diagnosis.faults import judge
 from fastlr.lab.diagnosis.probe import EVERY, Look, Probe
-from fastlr.lab.diagnosis.repair import Action, Repairer, listed, repairable
+from fastlr.lab.diagnosis.repair import Action, Repairer, listed, rate_of, repairable
 from fastlr.lab.diagnosis.result import Diagnosis
 from fastlr.lab.diagnosis.trace import CAPACITY, Recorder
 
 Arrays: TypeAlias = Any
 """An array, or a sequence or mapping of arrays, or of PyTorch's tensors."""
 NAN = math.nan
+RATE_EVERY = 8
+"""Steps between two looks at the optimizer's rate, which costs as much as all the rest of an observation."""
 MOST_ACTIONS = 10
 """Rates that were lowered so often are not what is wrong."""
 
@@ -52,7 +54,7 @@ class Monitor:
     act : bool
         Whether to restore the last good weights and lower the rate where the run diverges.
     optimizer : optimizer of fastlr or PyTorch, optional
-        Needed to act.
+        Whose rate it is: read every eighth step where it is not told.  Needed to act.
     every : int
         Of the steps whose `params` and `grads` are shown, every how many-th is looked at.
     name : str
@@ -97,6 +99,8 @@ class Monitor:
         self._spread = math.nan if features is None else scales.spread(features)
         self._capacity, self._every = capacity, every
         self._repairer = Repairer(repairable(optimizer), self._lowering) if act else None
+        self._rate_of = None if optimizer is None else rate_of(optimizer)
+        self._rate = NAN
         self._steps = 0
         self._begin()
 
@@ -157,6 +161,10 @@ class Monitor:
         at = float(self._steps) if step is None else float(step)
         if report is not None:
             at, rate, norm, after, before, ratio = self._reported(report, at if step is not None else None, rate, norm)
+        if rate != rate and self._rate_of is not None:
+            if self._steps % RATE_EVERY == 0:
+                self._rate = self._rate_of()
+            rate = self._rate
         if alpha is not None:
             after, before = _number("alpha", alpha), -1.0
         if params is not None and self._probe.due() and (look := self._shown(params, grads)) is not None:
@@ -213,6 +221,14 @@ class Monitor:
             remarks += (f"{MOST_ACTIONS} actions did not help: no more follow",)
         return judge(self._recorder.trace(broke=self._broke, spread=self._spread, name=self.name, remarks=remarks))
 
+    def follow(self, optimizer: Any) -> None:
+        """Read the rate of this optimizer from now on."""
+        self._rate_of = rate_of(optimizer)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # an optimizer points into arrays and cannot be copied: a copy follows none, and does not act
+        return {**self.__dict__, "_rate_of": None, "_repairer": None}
+
     def __call__(self, estimator: Any) -> bool:
         """Take note of an epoch of one of scikit-learn's estimators, or ours: to be passed in `callbacks`.
 
@@ -253,7 +269,7 @@ def _or_nan(value: Any) -> float:
 
 
 def _listed(arrays: Arrays) -> list[Any]:
-    if hasattr(arrays, "shape"):
+    if arrays is None or hasattr(arrays, "shape"):
         return [arrays]
     if isinstance(arrays, Mapping):
         return [leaf for value in arrays.values() for leaf in _listed(value)]

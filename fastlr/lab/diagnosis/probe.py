@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-EVERY = 20
+EVERY = 25
 """Steps from one look to the next: copies of all weights at each step would cost what small steps cost."""
 
 
@@ -40,7 +40,7 @@ class Look:
 
 
 class Probe:
-    """Looks at every twentieth step.
+    """Looks at every 25th step.
 
     Parameters
     ----------

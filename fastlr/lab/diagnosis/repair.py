@@ -136,6 +136,15 @@ def repairable(optimizer: Any) -> Repairable:
     )
 
 
+def rate_of(optimizer: Any) -> Callable[[], float]:
+    """What tells the rate of an optimizer's next step, of its first group."""
+    if hasattr(optimizer, "param_groups"):
+        return lambda: float(optimizer.param_groups[0]["lr"])
+    if hasattr(optimizer, "lr"):
+        return lambda: float(optimizer.lr)
+    return lambda: math.nan
+
+
 def _scaled(rate: Any, factor: float) -> Any:
     if isinstance(rate, Driven):
         scaled = replace(rate, of=_scaled(part(rate.of), factor))

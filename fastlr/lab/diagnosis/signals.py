@@ -113,10 +113,12 @@ def signals(trace: Trace) -> Signals | None:
 
 def spent(steps: Floats, rates: Floats) -> Floats:
     """The share of the rate that was spent by each observation, up to 1; of the steps where rates are missing."""
-    lengths = np.gradient(steps) if len(steps) > 1 else np.ones(len(steps))
+    lengths = np.maximum(np.gradient(steps), 0.0) if len(steps) > 1 else np.ones(len(steps))
+    if not lengths.any():
+        lengths = np.ones(len(steps))
     known = np.isfinite(rates) & (rates >= 0)
     weights = rates if known.all() and rates.sum() > 0 else np.ones(len(steps))
-    area = np.cumsum(weights * lengths)
+    area = np.cumsum(weights * lengths) if (weights * lengths).any() else np.cumsum(np.ones(len(steps)))
     share: Floats = area / area[-1]
     return share
 
