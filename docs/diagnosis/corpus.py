@@ -252,7 +252,11 @@ def build(told: Callable[[str], None] = print, only: Sequence[str] = ()) -> tupl
         test_ends = np.nan_to_num(histories.test_loss[-1], nan=np.inf)
         for k, trace in enumerate(traces):
             each = clear[k // len(SEEDS)]
-            rule, seed, basin = each.injection.rule, SEEDS[k % len(SEEDS)], swept[task.scaled or task.name][each.optimizer]
+            rule, seed, basin = (
+                each.injection.rule,
+                SEEDS[k % len(SEEDS)],
+                swept[task.scaled or task.name][each.optimizer],
+            )
             metric = histories.train_metric[:, k]
             found.append(
                 Specimen(task, basin, rule, seed, each.label, trace, float(ends[k]), float(test_ends[k]), metric)

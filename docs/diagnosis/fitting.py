@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pprint import pformat
 from typing import Any
 
 import numpy as np
@@ -67,11 +66,21 @@ def fit(specimens: Sequence[Specimen]) -> str:
         y = np.array([each.label for each, _ in unsure])
         weights[level] = _weights(level, x, y)
         factors[level] = {fault: _factors(level, fault, seen) for fault in FAULTS[1:3] + FAULTS[4:]}
-    tables = {
-        "WEIGHTS: Mapping[str, Mapping[str, Mapping[str, float]]]": weights,
-        "FACTORS: Mapping[str, Mapping[str, Mapping[str, float]]]": factors,
-    }
-    return HEADER + "\n".join(f"{name} = {pformat(table, sort_dicts=False)}" for name, table in tables.items()) + "\n"
+    return text(weights, factors)
+
+
+def text(weights: Mapping[Any, Any], factors: Mapping[Any, Any]) -> str:
+    """The module that holds these."""
+    kind = "Mapping[str, Mapping[str, Mapping[str, float]]]"
+    return HEADER + f"WEIGHTS: {kind} = {_literal(weights)}\nFACTORS: {kind} = {_literal(factors)}\n"
+
+
+def _literal(value: Any, before: str = "") -> str:
+    """A mapping of mappings of numbers as Python, a line each."""
+    if not isinstance(value, Mapping):
+        return repr(value)
+    lines = [f'{before}    "{key}": {_literal(inner, before + "    ")},\n' for key, inner in value.items()]
+    return "{\n" + "".join(lines) + before + "}"
 
 
 def _read(level: Level, found: Signals) -> list[float]:

@@ -45,10 +45,10 @@ def _built_in(name: str, batch: int = 32, standardise: bool = True, **settings: 
     return made
 
 
-def _circles() -> Workload:
-    x, y = datasets.make_circles(n_samples=1000, noise=0.1, factor=0.5, random_state=2)
+def _circles(rows: int = 1000, batch: int = 32) -> Workload:
+    x, y = datasets.make_circles(n_samples=rows, noise=0.1, factor=0.5, random_state=2)
     data = DataSet("circles", "classification", x, y.astype(np.intp), ("x", "y"), "ring", ("0", "1"), "made")
-    return _cut(lab.workload(data, Configuration(test_share=0.5)))
+    return _cut(lab.workload(data, Configuration(test_share=0.5, batch=batch)))
 
 
 def _classes() -> Workload:
@@ -77,31 +77,27 @@ def _mnist() -> Workload:
     return _cut(lab.workload(data, Configuration(standardise=False)))
 
 
-def _full(workload: Workload) -> Workload:
-    """All rows in every step: losses without noise."""
-    return _cut(replace(workload, batch=1000))
-
-
 def _cut(workload: Workload) -> Workload:
     return replace(workload, epochs=round(STEPS / workload.steps_per_epoch))
 
 
+# "-full": all rows, about 130, in every step, so losses without noise; "-raw": not standardised
 MADE: Mapping[str, tuple[Callable[[], Workload], str]] = {
     "blobs": (lambda: _cut(lab.blobs()), ""),
     "wine": (_built_in("wine"), ""),
     "wine-raw": (_built_in("wine", standardise=False), "wine"),
     "wine-full": (_built_in("wine", batch=1000), ""),
     "diabetes": (_built_in("diabetes"), ""),
-    "diabetes-full": (_built_in("diabetes", batch=1000), ""),
+    "diabetes-full": (_built_in("diabetes", batch=1000, test_share=0.7), ""),
     "iris": (_built_in("iris", batch=16), ""),
     "classes": (_classes, ""),
     "friedman": (_friedman, ""),
     "iris-raw": (_built_in("iris", standardise=False), ""),
     "circles": (_circles, ""),
-    "circles-full": (lambda: _full(_circles()), ""),
+    "circles-full": (lambda: _circles(rows=250, batch=1000), ""),
     "digits": (_built_in("digits"), ""),
     "breast_cancer": (_built_in("breast_cancer"), ""),
-    "breast_cancer-full": (_built_in("breast_cancer", batch=1000), ""),
+    "breast_cancer-full": (_built_in("breast_cancer", batch=1000, test_share=0.75), ""),
     "digits-raw": (_built_in("digits", standardise=False), ""),
     "breast_cancer-raw": (_built_in("breast_cancer", standardise=False), "breast_cancer"),
 }

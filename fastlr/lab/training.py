@@ -150,6 +150,8 @@ class _Training:
         self.history: list[Epoch] = []
         self.reported = 0
         self.monitor = None if watch is None else watch(choice, self.optimizer)
+        if self.monitor is not None:
+            self.monitor.show_features(split.train.x)
 
     def _gradients(self) -> Iterator[Array]:
         while True:

@@ -1,7 +1,8 @@
 """A diagnosis: the loss with what speaks for the verdict, the rate with the one advised, the overshoot."""
 
+import textwrap
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastlr.extras import extra
 from fastlr.lab.diagnosis import Diagnosis
@@ -16,7 +17,7 @@ WIDE = 10.0
 """Losses that span more than this factor are drawn on a logarithmic axis."""
 WIDTH = 90
 """Letters in a line of the title."""
-SHADE = {"color": COLOURS[4], "alpha": 0.18, "linewidth": 0}
+SHADE: dict[str, Any] = {"color": COLOURS[4], "alpha": 0.18, "linewidth": 0}
 
 
 def diagnosis(result: Diagnosis) -> "Figure":
@@ -76,7 +77,8 @@ def _loss(axes: "Axes", result: Diagnosis) -> None:
         finish_log(axes)
     if result.trace.broke is not None:
         axes.axvline(result.trace.broke, color=COLOURS[1], linewidth=1.6, label="not finite")
-    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    axes.plot([], [], color=SHADE["color"], alpha=0.5, linewidth=6, label="evidence")
+    axes.legend(frameon=True, framealpha=0.8, edgecolor="none", fontsize=8, loc="upper right")
 
 
 def _rate(axes: "Axes", result: Diagnosis) -> None:
@@ -90,7 +92,7 @@ def _rate(axes: "Axes", result: Diagnosis) -> None:
         axes.set_ylim(bottom=max(rates.min(), rates.max() / 1e5))
     elif result.lr is not None:
         axes.axhline(result.lr, linestyle="--", color=COLOURS[1], linewidth=1.6, label=f"advised: {result.lr:.3g}")
-    axes.legend(frameon=False, fontsize=8, loc="best")
+    axes.legend(frameon=True, framealpha=0.8, edgecolor="none", fontsize=8, loc="center right")
 
 
 def _overshoot(axes: "Axes", result: Diagnosis) -> None:
@@ -110,12 +112,10 @@ def _shaded(axes: "Axes", result: Diagnosis) -> None:
         if each.first == each.last:
             axes.axvline(each.first, color=COLOURS[4], linewidth=1.4, linestyle=":")
         elif each.first > whole:
-            axes.axvspan(each.first, each.last, **SHADE)  # type: ignore[arg-type]
+            axes.axvspan(each.first, each.last, **SHADE)
 
 
 def _title(result: Diagnosis) -> str:
-    import textwrap
-
     name = f"{result.trace.name}: " if result.trace.name else ""
     head = f"{name}{result.fault} (confidence {result.confidence:.2f}): {result.verdict}"
     return "\n".join([head, *textwrap.wrap(f"advice: {result.advice}", WIDTH)])

@@ -37,8 +37,8 @@ class Advice:
     schedule: Schedule | None = None
 
 
-def advise(fault: Fault, trace: Trace, found: Signals | None, which: Level | None) -> Advice:
-    """What to do about the fault of a run."""
+def advise(fault: Fault, trace: Trace, found: Signals | None, which: Level | None, confidence: float = 1.0) -> Advice:
+    """What to do about the fault of a run: the less sure, the smaller the rise of a rate."""
     if fault == "healthy":
         return Advice("go on as you are")
     if fault == "unclear":
@@ -49,7 +49,8 @@ def advise(fault: Fault, trace: Trace, found: Signals | None, which: Level | Non
         )
     if fault == "too aggressive":
         return _schedule(trace, found)
-    return _rate(fault, trace, factor(fault, found, which or "epoch loss"))
+    times = factor(fault, found, which or "epoch loss")
+    return _rate(fault, trace, times**confidence if fault == "too low" else times)
 
 
 def _rate(fault: Fault, trace: Trace, times: float) -> Advice:

@@ -9,6 +9,8 @@ from fastlr.lab.diagnosis.result import Evidence, Fault
 from fastlr.lab.diagnosis.signals import TAIL, Signals, spent
 from fastlr.lab.diagnosis.trace import Trace
 
+OVER, SHORT = 0.3, -0.1
+"""What an overshoot must be above, or below, to be called one way or the other: noise moves it towards 0."""
 DESCENT = "of all that was gained came with the last two thirds of the rate spent (of a straight line: 67 %)"
 
 
@@ -37,7 +39,8 @@ def _diverging(trace: Trace, found: Signals | None) -> Iterator[Evidence]:
 def _too_high(trace: Trace, found: Signals | None) -> Iterator[Evidence]:
     if found is None:
         return
-    yield from _overshoot(trace, found)
+    if found.alpha >= OVER:
+        yield from _overshoot(trace, found)
     yield from _peak(trace)
     if found.uphill > 0.1:
         yield Evidence(f"{found.uphill:.0%} of the steps began uphill".replace("%", " %"), *_whole(trace))
@@ -49,19 +52,17 @@ def _too_high(trace: Trace, found: Signals | None) -> Iterator[Evidence]:
 
 
 def _overshoot(trace: Trace, found: Signals) -> Iterator[Evidence]:
-    if math.isfinite(found.alpha):
-        words = "steps end at the minimum along them" if abs(found.alpha) < 0.3 else ""
-        if found.alpha >= 0.3:
-            words = "steps overshoot the minimum along them"
-        elif found.alpha <= -0.3:
-            words = "steps end long before the minimum along them"
-        first, last = _part(trace, TAIL, "along_last")
-        yield Evidence(
-            f"alpha {found.alpha:.2g} over {trace.unit}s {first:,.0f} to {last:,.0f}: {words}",
-            first,
-            last,
-            "along_last",
-        )
+    if not math.isfinite(found.alpha):
+        return
+    words = "steps do not overshoot the minimum along them"
+    if found.alpha >= OVER:
+        words = "steps overshoot the minimum along them"
+    elif found.alpha <= SHORT:
+        words = "where steps end, the slope still points their way"
+    first, last = _part(trace, TAIL, "along_last")
+    yield Evidence(
+        f"alpha {found.alpha:.2g} over {trace.unit}s {first:,.0f} to {last:,.0f}: {words}", first, last, "along_last"
+    )
 
 
 def _peak(trace: Trace) -> Iterator[Evidence]:

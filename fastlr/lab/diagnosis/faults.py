@@ -41,7 +41,7 @@ def judge(trace: Trace) -> Diagnosis:
     found = signals(trace)
     which = level(trace, found) if found is not None else None
     verdict = _verdict(trace, found, which)
-    advice = advise(verdict.fault, trace, found, which)
+    advice = advise(verdict.fault, trace, found, which, verdict.confidence)
     return Diagnosis(
         fault=verdict.fault,
         confidence=verdict.confidence,

@@ -4,9 +4,6 @@ Design: whatever was guessed or left out is said in `Log.told` and in the traces
 gives a wrong diagnosis, and only who wrote it can tell.
 """
 
-import csv
-import io
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +15,7 @@ import numpy as np
 
 from fastlr.lab.checks import known
 from fastlr.lab.diagnosis.columns import EPOCHS, KNOWN, guessed, normal
+from fastlr.lab.diagnosis.files import read_records
 from fastlr.lab.diagnosis.trace import Trace
 from fastlr.lab.tables import DataError, counted, listed
 
@@ -72,7 +70,7 @@ def read_log(source: str | Path | Rows, columns: Mapping[str, str] | None = None
     array([1.        , 0.5       , 0.33333333])
     """
     file = str(source) if isinstance(source, str | Path) else "log"
-    rows = _records(Path(source), file) if isinstance(source, str | Path) else list(source)
+    rows = read_records(Path(source), file) if isinstance(source, str | Path) else list(source)
     if not rows:
         raise DataError(f"{file}: no records: there must be at least one line with a loss")
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -108,74 +106,6 @@ def _given(columns: Mapping[str, str], names: Sequence[str], file: str) -> dict[
         if name not in names:
             raise DataError(f"{file}: no column {name!r} for the {what}: there are {listed(names)}")
     return dict(columns)
-
-
-def _records(path: Path, file: str) -> list[dict[str, Any]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(f"{file}: this is not UTF-8 text: a log is CSV, JSON lines or JSON") from None
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror or error}") from None
-    start = text.lstrip()[:1]
-    if start == "[" or (start == "{" and path.suffix != ".jsonl" and _whole(text) is not None):
-        return _of_json(_whole(text), file)
-    return _of_lines(text, file) if start == "{" else _of_csv(text)
-
-
-def _whole(text: str) -> Any:
-    """A text as one JSON document; None if it is none."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return None
-
-
-def _of_json(document: Any, file: str) -> list[dict[str, Any]]:
-    if isinstance(document, dict):
-        document = document.get("log_history", document.get("history", document))
-    if isinstance(document, dict) and document and all(isinstance(values, list) for values in document.values()):
-        length = max(map(len, document.values()))
-        keys = [key for key, values in document.items() if len(values) == length]
-        return [{key: document[key][k] for key in keys} for k in range(length)]
-    if isinstance(document, dict):
-        document = [document]
-    if not isinstance(document, list) or not all(isinstance(row, dict) for row in document):
-        raise DataError(f"{file}: a JSON log must be a list of records, or lists of the same length by name")
-    return [_flat(row) for row in document]
-
-
-def _of_lines(text: str, file: str) -> list[dict[str, Any]]:
-    rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{file}, line {number}: not JSON: {error.msg}; remove the line") from None
-        if not isinstance(row, dict):
-            raise DataError(f"{file}, line {number}: must be a record of names and values, got {line[:40]!r}")
-        rows.append(_flat(row))
-    return rows
-
-
-def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Records inside a record, with their names joined: {"train": {"loss": 1}} has "train/loss"."""
-    found: dict[str, Any] = {}
-    for key, value in row.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{before}{key}/")
-        else:
-            found[f"{before}{key}"] = value
-    return found
-
-
-def _of_csv(text: str) -> list[dict[str, Any]]:
-    header = text.splitlines()[0] if text.strip() else ""
-    separator = max((",", ";", "\t"), key=header.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, restval="")
-    return [{name.strip(): value for name, value in row.items() if name} for row in reader if any(row.values())]
 
 
 def _table(rows: Rows, taken: Mapping[str, str], remarks: list[str]) -> dict[str, Any]:

@@ -1,47 +1,22 @@
 """Watches a run in any loop, and says what is wrong with it."""
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol, SupportsFloat, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, SupportsFloat
 
 from fastlr.lab.diagnosis import features as scales
 from fastlr.lab.diagnosis.faults import judge
 from fastlr.lab.diagnosis.probe import EVERY, Look, Probe
 from fastlr.lab.diagnosis.repair import Action, Repairer, listed, rate_of, repairable
+from fastlr.lab.diagnosis.reports import Arrays, flat, leaves, number, read
 from fastlr.lab.diagnosis.result import Diagnosis
 from fastlr.lab.diagnosis.trace import CAPACITY, Recorder
 
-Arrays: TypeAlias = Any
-"""An array, or a sequence or mapping of arrays, or of PyTorch's tensors."""
 NAN = math.nan
 RATE_EVERY = 8
 """Steps between two looks at the optimizer's rate, which costs as much as all the rest of an observation."""
 MOST_ACTIONS = 10
 """Rates that were lowered so often are not what is wrong."""
-
-
-class Report(Protocol):
-    """What an optimizer tells of its last step; an object may lack any of these, and each may be None.
-
-    Attributes
-    ----------
-    step : int
-    applied : bool
-    lr : sequence of float
-        One for each group.
-    grad_norm : float
-        Before clipping.
-    nonfinite : int
-        Entries of the gradient.
-    ratio : mapping of str to float
-        By parameter, the length of the step over that of the weights.
-    along_last, along_before : float
-        <g, D> and <g_previous, D>, D the last step.
-    """
 
 
 class Monitor:
@@ -152,21 +127,26 @@ class Monitor:
             For what is no number; nothing is noted then.
         """
         # written out, for this is run at every step: a loop over the names takes twice as long
-        told = loss if type(loss) is float else _number("loss", loss)
-        rate = lr if type(lr) is float else _number("lr", lr)
-        norm = NAN if grad_norm is None else _number("grad_norm", grad_norm)
-        val = NAN if val_loss is None else _number("val_loss", val_loss)
-        right = NAN if accuracy is None else _number("accuracy", accuracy)
+        told = loss if type(loss) is float else number("loss", loss)
+        rate = lr if type(lr) is float else number("lr", lr)
+        norm = NAN if grad_norm is None else number("grad_norm", grad_norm)
+        val = NAN if val_loss is None else number("val_loss", val_loss)
+        right = NAN if accuracy is None else number("accuracy", accuracy)
         after = before = ratio = NAN
         at = float(self._steps) if step is None else float(step)
         if report is not None:
-            at, rate, norm, after, before, ratio = self._reported(report, at if step is not None else None, rate, norm)
+            seen = read(report)
+            at = at if step is not None or seen.step != seen.step else seen.step
+            rate, norm = rate if rate == rate else seen.lr, norm if norm == norm else seen.grad_norm
+            after, before, ratio = seen.along_last, seen.along_before, seen.ratio
+            if seen.broke and self._broke is None:
+                self._broke = at
         if rate != rate and self._rate_of is not None:
             if self._steps % RATE_EVERY == 0:
                 self._rate = self._rate_of()
             rate = self._rate
         if alpha is not None:
-            after, before = _number("alpha", alpha), -1.0
+            after, before = number("alpha", alpha), -1.0
         if params is not None and self._probe.due() and (look := self._shown(params, grads)) is not None:
             after, before, ratio, norm = (
                 float(value) for value in (look.along_last, look.along_before, look.ratio, look.grad_norm)
@@ -184,30 +164,11 @@ class Monitor:
             self._begin()
         return action
 
-    def _reported(self, report: Any, step: float | None, lr: float, norm: float) -> tuple[float, ...]:
-        """What a report tells, where it was not told otherwise."""
-        if step is None:
-            step = getattr(report, "step", None)
-        at = float(self._steps) if step is None else float(step)
-        if lr != lr:
-            rates = getattr(report, "lr", None)
-            lr = math.nan if rates is None else float(rates[0] if hasattr(rates, "__getitem__") else rates)
-        if norm != norm:
-            norm = _or_nan(getattr(report, "grad_norm", None))
-        after, before = getattr(report, "along_last", None), getattr(report, "along_before", None)
-        if after is None or before is None:
-            after = before = math.nan
-        ratios = getattr(report, "ratio", None)
-        ratio = float(np.mean(list(ratios.values()))) if ratios else math.nan
-        if getattr(report, "nonfinite", None) and getattr(report, "applied", True) and self._broke is None:
-            self._broke = at
-        return at, lr, norm, after, before, ratio
-
     def _shown(self, params: Arrays, grads: Arrays) -> Look | None:
-        weights = _listed(params)
-        slopes = [w.grad for w in weights] if grads is None else _listed(grads)
+        weights = leaves(params)
+        slopes = [w.grad for w in weights] if grads is None else leaves(grads)
         pairs = [(w, g) for w, g in zip(weights, slopes, strict=True) if g is not None]
-        return self._probe.show([_array(w) for w, _ in pairs], [_array(g) for _, g in pairs])
+        return self._probe.show([flat(w) for w, _ in pairs], [flat(g) for _, g in pairs])
 
     def _lowering(self) -> float:
         """What to multiply the rate by where the run diverges: what is advised, but no more than ten times less."""
@@ -220,6 +181,10 @@ class Monitor:
         if len(self.actions) >= MOST_ACTIONS:
             remarks += (f"{MOST_ACTIONS} actions did not help: no more follow",)
         return judge(self._recorder.trace(broke=self._broke, spread=self._spread, name=self.name, remarks=remarks))
+
+    def show_features(self, x: Any) -> None:
+        """Keep how far apart the scales of these columns are, as for `features`."""
+        self._spread = scales.spread(x)
 
     def follow(self, optimizer: Any) -> None:
         """Read the rate of this optimizer from now on."""
@@ -251,35 +216,3 @@ class Monitor:
         """The diagnosis under another name."""
         found = self.diagnose()
         return replace(found, trace=replace(found.trace, name=name))
-
-
-def _number(name: str, value: SupportsFloat | None) -> float:
-    if value is None:
-        return math.nan
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise TypeError(
-            f"Monitor.observe({name}={value!r}): {name} must be a number, got type {type(value).__name__}"
-        ) from None
-
-
-def _or_nan(value: Any) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _listed(arrays: Arrays) -> list[Any]:
-    if arrays is None or hasattr(arrays, "shape"):
-        return [arrays]
-    if isinstance(arrays, Mapping):
-        return [leaf for value in arrays.values() for leaf in _listed(value)]
-    if isinstance(arrays, Iterable):
-        return [leaf for value in arrays for leaf in _listed(value)]
-    raise TypeError(f"Monitor.observe(params={arrays!r}): must be arrays, got type {type(arrays).__name__}")
-
-
-def _array(leaf: Any) -> NDArray[Any]:
-    """A flat view; of a tensor without its history."""
-    if hasattr(leaf, "detach"):
-        leaf = leaf.detach().cpu().numpy()
-    return np.asarray(leaf).reshape(-1)

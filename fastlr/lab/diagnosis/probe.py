@@ -55,7 +55,7 @@ class Probe:
     >>> for _ in range(2):
     ...     look = probe.show([w], [w]) if probe.due() else None  # the gradient is w
     ...     w = w - 1.5 * w
-    >>> -look.along_last / look.along_before
+    >>> float(-look.along_last / look.along_before)
     0.5
     """
 

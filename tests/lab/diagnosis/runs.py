@@ -21,15 +21,8 @@ def trained(data, name, *, schedule=None, scaled=True, epochs=20):
     if schedule is not None:
         choice = replace(choice, rule=replace(choice.rule, lr=schedule))
     configuration = Configuration(epochs=epochs, standardise=scaled)
-    (run,) = compare(load(data), [choice], configuration, watch=watching(data, scaled)).runs
+    (run,) = compare(load(data), [choice], configuration, watch=lambda choice, optimizer: Monitor()).runs
     return run.diagnosis
-
-
-def watching(data, scaled=True):
-    from fastlr.lab import prepare
-
-    x = prepare(load(data), standardise=scaled).train.x
-    return lambda choice, optimizer: Monitor(features=x)
 
 
 def trace(loss, **columns):
