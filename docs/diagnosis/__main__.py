@@ -53,6 +53,7 @@ def measured(fit: bool) -> dict[str, Any]:
         "fitted_to": sorted(problems.FITTED & {each.data for each in specimens}),
         "levels": levels,
         "autotrainer": {f: vars(s) for f, s in judging.scores(truth, judging.baseline(judges)).items()},
+        "left_out": {f: vars(s) for f, s in judging.scores(*fitting.left_out(specimens)).items()},
         "cost": cost.share(),
     }
 

@@ -104,6 +104,20 @@ def _weights(level: Level, x: Floats, y: NDArray[Any]) -> dict[str, dict[str, fl
     return found
 
 
+def left_out(specimens: Sequence[Specimen]) -> tuple[list[str], list[str]]:
+    """The truth, and what is said live of every data set by a regression that was fitted to all others."""
+    cases = [(each, signals(each.trace)) for each in specimens if each.label != "features"]
+    plain = np.array([obvious(each.trace, found) for each, found in cases])
+    x = np.array([[0.0] * len(INPUTS["steps"]) if found is None else _read("steps", found) for _, found in cases])
+    y, data = np.array([each.label for each, _ in cases]), np.array([each.data for each, _ in cases])
+    said = np.full(len(cases), "diverging", dtype=object)
+    for name in np.unique(data):
+        others, own = (data != name) & ~plain, (data == name) & ~plain
+        made, middle, scale = _classifier(x[others], y[others])
+        said[own] = made.predict((x[own] - middle) / scale)
+    return y.tolist(), said.tolist()
+
+
 def _factors(level: Level, fault: str, seen: Sequence[tuple[Specimen, Trace, Signals | None]]) -> dict[str, float]:
     """Of log10 of the rate over the middle of the basin."""
     mine = [(each, found) for each, _, found in seen if each.label == fault and found is not None]

@@ -25,8 +25,8 @@ class Report(Protocol):
         Before clipping.
     nonfinite : int
         Entries of the gradient.
-    ratio : mapping of str to float
-        By parameter, the length of the step over that of the weights.
+    update_norm, weight_norm, ratio : mapping of str to float
+        By parameter, the length of the step, of the weights, and of the one over the other.
     along_last, along_before : float
         <g, D> and <g_previous, D>, D the last step.
     """
@@ -46,7 +46,7 @@ class Seen(NamedTuple):
 
 
 def read(report: Any) -> Seen:
-    """What a report tells; the rate is that of the first group, the ratio the mean over the parameters.
+    """What a report tells; the rate is that of the first group, the ratio that of steps that were looked along.
 
     Parameters
     ----------
@@ -54,21 +54,32 @@ def read(report: Any) -> Seen:
     """
     # without helpers: it is run at every step
     step, norm = getattr(report, "step", None), getattr(report, "grad_norm", None)
-    rates, ratios = getattr(report, "lr", None), getattr(report, "ratio", None)
+    rates = getattr(report, "lr", None)
     after, before = getattr(report, "along_last", None), getattr(report, "along_before", None)
     if rates is not None and type(rates) is not float:
         rates = rates[0] if hasattr(rates, "__getitem__") else float(rates)
-    if after is None or before is None:
+    looked = after is not None and before is not None
+    if not looked:
         after = before = NAN
     return Seen(
         NAN if step is None else float(step),
         NAN if rates is None else float(rates),
         NAN if norm is None else float(norm),
-        float(after),
-        float(before),
-        sum(ratios.values()) / len(ratios) if ratios else NAN,
+        float(after),  # type: ignore[arg-type]
+        float(before),  # type: ignore[arg-type]
+        _ratio(report) if looked else NAN,
         bool(getattr(report, "nonfinite", None)) and bool(getattr(report, "applied", True)),
     )
+
+
+def _ratio(report: Any) -> float:
+    """The length of the step over that of the weights, all parameters together where their norms are told."""
+    moved, weights = getattr(report, "update_norm", None), getattr(report, "weight_norm", None)
+    if moved and weights:
+        length = math.hypot(*weights.values())
+        return math.hypot(*moved.values()) / length if length else NAN
+    ratios = [value for value in (getattr(report, "ratio", None) or {}).values() if math.isfinite(value)]
+    return sum(ratios) / len(ratios) if ratios else NAN
 
 
 def number(name: str, value: SupportsFloat | None) -> float:

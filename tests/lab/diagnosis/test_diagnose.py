@@ -152,3 +152,14 @@ def test_the_trainers_runs_have_names_validation_and_no_diagnosis_unless_watched
     assert found.trace.name == "sgd@0.2"
     assert np.isfinite(found.trace["val_loss"]).sum() == 21
     assert np.isfinite(found.trace["loss"]).sum() == 860
+
+
+def test_the_less_sure_the_smaller_the_rise():
+    from fastlr.lab.diagnosis.advice import advise
+    from fastlr.lab.diagnosis.signals import signals
+
+    seen = trained("digits", "sgd@0.0003").trace
+    factors = [advise("too low", seen, signals(seen), "steps", sure).factor for sure in (0.5, 0.75, 1.0)]
+    assert 2 <= factors[0] < factors[1] < factors[2]
+    lower = [advise("too high", seen, signals(seen), "steps", sure).factor for sure in (0.5, 1.0)]
+    assert lower[0] == lower[1] <= 0.5

@@ -39,7 +39,20 @@ def test_a_report_is_read():
     assert np.nansum(trace["along_last"]) == 2.0
     assert (trace["lr"] == 0.1).all()
     assert (trace["grad_norm"] == 2.0).all()
-    assert (trace["ratio"] == 0.5).all()
+    assert set(trace["ratio"][::5]) == {0.5}
+
+
+def test_norms_of_a_report_count_together():
+    """A bias that begins at 0 has an infinite ratio of its own."""
+
+    class Full(Report):
+        update_norm = {"w": 3.0, "b": 4.0}  # noqa: RUF012
+        weight_norm = {"w": 10.0, "b": 0.0}  # noqa: RUF012
+
+    monitor = Monitor()
+    monitor.observe(1.0, report=Full(0, along_last=0.5, along_before=-1.0, ratio={"w": 0.3, "b": math.inf}))
+    monitor.observe(1.0, report=Report(1, along_last=0.5, along_before=-1.0, ratio={"w": 0.3, "b": math.inf}))
+    np.testing.assert_allclose(monitor.diagnose().trace["ratio"], [0.5, 0.3])
 
 
 def test_what_is_told_goes_before_what_is_reported():
