@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 import fastlr
-from fastlr.cli import bench, config, find, schedule, study, sweep, train
+from fastlr.cli import bench, config, diagnose, find, schedule, study, sweep, train
 from fastlr.cli.command import CommandError
 from fastlr.lab import DataError
 
-COMMANDS = (train, study, find, sweep, schedule, bench, config)
+COMMANDS = (train, study, find, sweep, diagnose, schedule, bench, config)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,6 +12,7 @@ from fastlr.cli.arguments import check_output, comma_separated, positive, whole
 from fastlr.cli.command import CommandError, Commands
 from fastlr.lab import OPTIMIZERS, Choice, Finding, find_lr, records
 from fastlr.lab.finding.result import HEADER, summary
+from fastlr.lab.plain import plain
 from fastlr.lab.sweeps.driver import choices_of
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _write(folder: Path, choices: Sequence[Choice], found: Sequence[Finding]) ->
 
 
 def _document(found: Sequence[Finding]) -> dict[str, Any]:
-    document: dict[str, Any] = records.plain({"findings": [_entry(finding) for finding in found]})
+    document: dict[str, Any] = plain({"findings": [_entry(finding) for finding in found]})
     return document
 
 

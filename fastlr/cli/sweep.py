@@ -12,6 +12,7 @@ from fastlr.cli import tasks, terminal
 from fastlr.cli.arguments import check_output, comma_separated, positive
 from fastlr.cli.command import CommandError, Commands
 from fastlr.lab import OPTIMIZERS, Adaptive, Choice, Curve, Sweep, rates, records, sweep
+from fastlr.lab.plain import plain
 from fastlr.lab.sweeps import tables
 from fastlr.lab.sweeps.driver import choices_of
 from fastlr.lab.sweeps.rates import Rates
@@ -127,7 +128,7 @@ def _write(folder: Path, result: Sweep) -> CommandError | None:
 
 
 def _document(result: Sweep) -> dict[str, Any]:
-    found: dict[str, Any] = records.plain(
+    found: dict[str, Any] = plain(
         {
             "workload": result.workload,
             "measured": result.measured,

@@ -138,6 +138,10 @@ def remarks(comparison: Comparison, planned: Sequence[str]) -> list[str]:
                 f"{run.name}: diverged at step {run.steps:,}: try a lower --lr{rate}; "
                 f"the row and the parameters are those after epoch {epoch:.4g}"
             )
+    for run in comparison.runs:
+        found = run.diagnosis
+        if run.status == "finished" and found is not None and found.fault not in ("healthy", "unclear"):
+            said.append(f"{run.name}: {found.fault} (confidence {found.confidence:.2f}): {found.advice}")
     if len(comparison.runs) > 1:
         rates = ", ".join(f"{run.name} {run.settings['lr']:g}" for run in comparison.runs)
         example = f"{planned[0].partition('@')[0]}@0.1"

@@ -18,6 +18,7 @@ from fastlr.lab import (
     Comparison,
     Configuration,
     DataSet,
+    Monitor,
     choose,
     compare,
     load,
@@ -130,7 +131,14 @@ def _train(args: argparse.Namespace) -> int:
     # until everything is written: Ctrl-C in the last second must not lose what was trained
     with terminal.interruptible() as stop:
         with _threads(args.threads), terminal.progress_bars(names, errors) as report:
-            comparison = compare(data, choices, configuration, report=report, stop=stop)
+            comparison = compare(
+                data,
+                choices,
+                configuration,
+                report=report,
+                stop=stop,
+                watch=lambda choice, optimizer: Monitor(optimizer=optimizer),
+            )
         # before anything is printed: who reads may have gone (as in `fastlr train digits | head -1`)
         failure = _write(folder, comparison)
         shown.print(terminal.described(comparison) + "\n")

@@ -2,6 +2,7 @@
 
 from fastlr.lab.batch import train
 from fastlr.lab.data import DataSet, Part, Scaling, Split, prepare
+from fastlr.lab.diagnosis import Diagnosis, Monitor, diagnose
 from fastlr.lab.finding import Finding, find_lr
 from fastlr.lab.mlp import MLP
 from fastlr.lab.optimizers import OPTIMIZERS, Choice, choose
@@ -29,9 +30,11 @@ __all__ = [
     "Curve",
     "DataError",
     "DataSet",
+    "Diagnosis",
     "Epoch",
     "Finding",
     "Histories",
+    "Monitor",
     "Objective",
     "Part",
     "Problem",
@@ -50,6 +53,7 @@ __all__ = [
     "blobs",
     "choose",
     "compare",
+    "diagnose",
     "evaluate",
     "find_lr",
     "linear",

@@ -7,7 +7,7 @@ the cache: with 303 weights a step takes 7 us a row in blocks of 40, and 11 in o
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -29,7 +29,40 @@ ROW_OPTIONS = ("max_norm", "norm", "clip_value", "grad_scale")
 """What of `fastlr.rules.Options` a row may have of its own."""
 
 
-def train(workload: Workload, rows: Sequence[Row], *, every: int = 1, report: Report = lambda share: None) -> Histories:
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """Where some rows are between their gradients and their step.
+
+    Attributes
+    ----------
+    rows : slice
+        Which of the rows that are trained.
+    step : int
+        The steps taken before.
+    losses : float64 array, shape (rows,)
+        On their batches; not finite from where a row diverged.
+    params, grads : array, shape (rows, weights)
+        The buffers themselves: copy what is to be kept.
+    """
+
+    rows: slice
+    step: int
+    losses: Floats
+    params: Array
+    grads: Array
+
+
+Watch: TypeAlias = Callable[[Moment], None]
+
+
+def train(
+    workload: Workload,
+    rows: Sequence[Row],
+    *,
+    every: int = 1,
+    report: Report = lambda share: None,
+    watch: Watch | None = None,
+) -> Histories:
     """Train rows, all at once.
 
     Parameters
@@ -40,6 +73,8 @@ def train(workload: Workload, rows: Sequence[Row], *, every: int = 1, report: Re
         Score after so many epochs; the beginning and the end always are.
     report : callable
         Told the share that is done, after every epoch of a block.
+    watch : callable, optional
+        Shown a `Moment` before every step of a block.
 
     Returns
     -------
@@ -83,18 +118,21 @@ def train(workload: Workload, rows: Sequence[Row], *, every: int = 1, report: Re
 
         # what diverges overflows: the losses tell
         with np.errstate(all="ignore"):
-            done.append(Block(workload, block).run(every, tell))
+            done.append(Block(workload, block, index * BLOCK, watch).run(every, tell))
     return joined(done)
 
 
 class Block:
     """Some rows, under way."""
 
-    def __init__(self, workload: Workload, rows: Sequence[Row]) -> None:
+    def __init__(self, workload: Workload, rows: Sequence[Row], first: int = 0, watch: Watch | None = None) -> None:
         self.workload = workload
         self.rows = tuple(rows)
+        self.places = slice(first, first + len(rows))
+        self.watch = watch
         starts = {row.seed: dict(workload.problem.init(row.seed)) for row in rows}
         packed = pack([starts[row.seed] for row in rows])
+        self.buffers = [buffer.reshape(len(rows), -1) for buffer in (packed.flat, packed.flat_grads)]
         params, grads = (_by_name(starts[rows[0].seed], flat, len(rows)) for flat in (packed.flat, packed.flat_grads))
         self.stack = stacked(workload.problem, params, grads)
         rules = [_begun_anew(row.rule) for row in rows]
@@ -140,6 +178,8 @@ class Block:
         losses = self.stack.losses_and_grads(batch, alive)
         # a row that diverged stays in the buffers, where what is not finite costs no time, and is looked at no more
         self.diverged[alive & ~np.isfinite(losses)] = self.steps
+        if self.watch is not None:
+            self.watch(Moment(self.places, self.steps, losses, *self.buffers))
         for optimizer, _ in self.optimizers:
             optimizer.step()
         self.steps += 1

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from fastlr.config import show_config
 from fastlr.lab.data import Scaling
+from fastlr.lab.plain import plain
 from fastlr.lab.results import Comparison, Epoch, Run
 
 
@@ -162,16 +162,3 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _scaling(scaling: Scaling | None) -> dict[str, Any] | None:
     return None if scaling is None else {"mean": scaling.mean, "scale": scaling.scale}
-
-
-def plain(value: Any) -> Any:
-    """The value in JSON's types; what is not finite is None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value) if callable(value) else value

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from fastlr.lab.data import DataSet, Split
+from fastlr.lab.diagnosis import Diagnosis
 from fastlr.lab.mlp import MLP, Array
 
 Status: TypeAlias = Literal["finished", "diverged", "interrupted"]
@@ -130,6 +131,8 @@ class Run:
         Median seconds of one of these steps; NaN without a step.
     difference : float
         The largest difference of a weight from the reference's, at the end; both had the same gradients.
+    diagnosis : Diagnosis or None
+        Of a run that was watched.
     """
 
     name: str
@@ -145,6 +148,7 @@ class Run:
     optimizer_step: float
     reference_step: float
     difference: float
+    diagnosis: Diagnosis | None = None
 
     @property
     def steps_per_second(self) -> float:

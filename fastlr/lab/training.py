@@ -19,12 +19,15 @@ import numpy as np
 
 from fastlr.buffers import pack
 from fastlr.lab.data import DataSet, Part, Split, prepare
+from fastlr.lab.diagnosis import Monitor
 from fastlr.lab.mlp import MLP, Array, Batch, Params
 from fastlr.lab.optimizers import Choice
 from fastlr.lab.results import Comparison, Configuration, Epoch, Progress, Run, Scores, Status
+from fastlr.optimizer import Optimizer
 
 Report: TypeAlias = Callable[[Progress], None]
 Stop: TypeAlias = Callable[[], bool]
+Watch: TypeAlias = Callable[[Choice, Optimizer], Monitor]
 
 REPORT_EVERY_NS = 50_000_000
 
@@ -36,6 +39,7 @@ def compare(
     *,
     report: Report = lambda progress: None,
     stop: Stop = lambda: False,
+    watch: Watch | None = None,
 ) -> Comparison:
     """Train the same network with each optimizer.
 
@@ -49,6 +53,9 @@ def compare(
         Called with a `Progress` up to twenty times a second, and after every epoch.
     stop : callable
         Called before every step; where it returns True, training ends and what was trained is returned.
+    watch : callable, optional
+        Of a choice and its optimizer: a `Monitor` of that run.  It is shown every step, and `Run.diagnosis` is what it
+        says; one that acts brings a run that diverges back.  Its time does not count.
 
     Returns
     -------
@@ -79,7 +86,7 @@ def compare(
     model = network(data, configuration)
     runs: list[Run] = []
     for index, choice in enumerate(choices):
-        runs.append(_Training(model, split, choice, configuration, index).run(report, stop))
+        runs.append(_Training(model, split, choice, configuration, index, watch).run(report, stop))
         if runs[-1].status == "interrupted":
             break
     return Comparison(data, split, model, configuration, tuple(runs))
@@ -121,7 +128,15 @@ def network(data: DataSet, configuration: Configuration) -> MLP:
 class _Training:
     """One run, under way."""
 
-    def __init__(self, model: MLP, split: Split, choice: Choice, configuration: Configuration, index: int) -> None:
+    def __init__(
+        self,
+        model: MLP,
+        split: Split,
+        choice: Choice,
+        configuration: Configuration,
+        index: int,
+        watch: Watch | None = None,
+    ) -> None:
         self.model, self.split, self.choice, self.configuration, self.index = model, split, choice, configuration, index
         self.packed = pack(model.init(configuration.seed))
         self.optimizer = choice.optimizer(self.packed)
@@ -134,6 +149,9 @@ class _Training:
         self.epochs = configuration.epochs_of(len(split.train))
         self.history: list[Epoch] = []
         self.reported = 0
+        self.monitor = None if watch is None else watch(choice, self.optimizer)
+        if self.monitor is not None:
+            self.monitor.show_features(split.train.x)
 
     def _gradients(self) -> Iterator[Array]:
         while True:
@@ -185,6 +203,9 @@ class _Training:
         """Take a step, unless the loss is not finite."""
         began = perf_counter_ns()
         loss = self.model.loss_and_grad(self.packed.params, self.packed.grads, batch)
+        known = perf_counter_ns()
+        if self.monitor is not None and self._repaired(self.monitor, loss):
+            return self.history[-1].train.loss
         if not math.isfinite(loss):
             return loss
         before = perf_counter_ns()
@@ -193,8 +214,16 @@ class _Training:
         self.theta = next(self.thetas)
         self.reference_ns.append(perf_counter_ns() - after)
         self.optimizer_ns.append(after - before)
-        self.training_ns += after - began
+        self.training_ns += known - began + after - before
         return loss
+
+    def _repaired(self, monitor: Monitor, loss: float) -> bool:
+        """Show the step to a monitor; whether it put other weights in place, to which the gradient does not belong."""
+        flat, slopes = self.packed.flat, self.packed.flat_grads
+        action = monitor.observe(loss, step=self.steps, lr=self.optimizer.lr, params=flat, grads=slopes)
+        if action is not None:
+            self.theta[:] = flat
+        return action is not None
 
     def _score(self) -> bool:
         """Add to the history where training is; False if the loss is not finite."""
@@ -208,6 +237,8 @@ class _Training:
         if finite or not self.history:
             epoch = self.steps / self.steps_per_epoch
             self.history.append(Epoch(epoch, self.steps, self.training_ns / 1e9, self.optimizer.lr, train, test))
+            if self.monitor is not None:
+                self.monitor.observe(step=self.steps, val_loss=test.loss, accuracy=train.metrics.get("accuracy"))
         return finite
 
     def _progress(self, epoch: int, loss: float) -> Progress:
@@ -229,6 +260,7 @@ class _Training:
             optimizer_step=_median(self.optimizer_ns),
             reference_step=_median(self.reference_ns),
             difference=difference,
+            diagnosis=None if self.monitor is None else self.monitor.named(self.choice.name),
         )
 
 

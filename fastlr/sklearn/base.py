@@ -18,8 +18,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from fastlr.lab.diagnosis import Diagnosis
 from fastlr.lab.losses import Array
 from fastlr.lab.mlp import MLP, Activation
+from fastlr.optimizer import Optimizer
 from fastlr.rules.base import Rule
 from fastlr.sklearn import settings
 from fastlr.sklearn.learner import Learner, Rows
@@ -167,14 +169,27 @@ class Estimator(BaseEstimator, ABC):
         if not (math.isfinite(self.loss_) and np.isfinite(learner.packed.flat).all()):
             raise ValueError(
                 f"{type(self).__name__}: training diverged in epoch {self.n_iter_}, the loss is {self.loss_}; "
-                "lower learning_rate, or scale X and y to a deviation of about 1"
+                f"lower learning_rate, or scale X and y to a deviation of about 1 ({self.diagnosis_.advice})"
             )
         if self.verbose:
             print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
         if hasattr(learner.rule.lr, "observe"):
             learner.rule.lr.observe(self.loss_)
         answers = [callback(self) for callback in self.callbacks or ()]
-        return any(answers)
+        # NaN, which a callback that computes may return, is no wish to stop
+        return any(bool(answer) and answer == answer for answer in answers)
+
+    @property
+    def diagnosis_(self) -> Diagnosis:
+        """What is wrong with the training, or that nothing is; of the last `fit`."""
+        if getattr(self, "_learner", None) is None or self._learner.monitor is None:
+            raise AttributeError(f"{type(self).__name__}: diagnosis_ is there after fit")
+        return self._learner.monitor.diagnose()
+
+    @property
+    def optimizer_(self) -> Optimizer:
+        """The optimizer that trains."""
+        return self._learner.optimizer
 
     def _split(self, rows: Rows) -> tuple[Rows, Rows | None]:
         """What to train on, and with early stopping what to judge by."""

@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlr.buffers import pack
+from fastlr.lab.diagnosis import Monitor
 from fastlr.lab.losses import Array
 from fastlr.lab.mlp import MLP
 from fastlr.optimizer import Optimizer
 from fastlr.rules.base import Rule
+
+KEPT = 1024
+"""Observations that the monitor keeps: 74 kB, for it is pickled with the estimator."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,19 +68,24 @@ class Learner:
         """Go on from these parameters with a new optimizer."""
         self.rule = rule
         self.optimizer = Optimizer(self.packed, rule)
+        self.monitor: Monitor | None = None
 
     def epoch(self, rows: Rows, batch_size: int, *, shuffle: bool, alpha: float) -> float:
         """Train on every row once; the mean loss on the way, penalty included."""
         total = 0.0
+        if self.monitor is None:
+            self.monitor = Monitor(features=rows.x, optimizer=self.optimizer, capacity=KEPT)
         for batch in self._batches(rows, batch_size, shuffle):
             weight = batch.weight
-            total += weight * self.model.loss_and_grad(
+            loss = self.model.loss_and_grad(
                 self.packed.params,
                 self.packed.grads,
                 (batch.x, batch.y),
                 row_weights=batch.weights,
                 l2=alpha / weight,  # as in scikit-learn: the penalty counts once a batch, whatever its size
             )
+            total += weight * loss
+            self.monitor.observe(loss, params=self.packed.flat, grads=self.packed.flat_grads)
             self.optimizer.step()
         return total / rows.weight
 
@@ -103,3 +112,5 @@ class Learner:
         self.__dict__.update(state)
         self.optimizer = Optimizer(self.packed, self.rule)
         self.optimizer.load_state_dict(saved)
+        if self.monitor is not None:
+            self.monitor.follow(self.optimizer)

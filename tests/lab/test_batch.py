@@ -245,3 +245,27 @@ def test_blobs_are_those_of_the_articles():
     part = task.split
     reached = LogisticRegression(max_iter=1000).fit(part.train.x, part.train.y).score(part.test.x, part.test.y)
     assert 0.7 < reached < 0.87
+
+
+def test_a_watcher_is_shown_every_step_of_every_row():
+    """Between the gradient and the step: the weights then move by lr times the gradient."""
+    from fastlr.lab import Quadratic, Row, Workload
+    from fastlr.lab.batch import BLOCK
+    from fastlr.rules import SGD
+
+    rows = [Row(SGD(lr=0.1), seed) for seed in range(BLOCK + 3)]
+    task = Workload("bowl", Quadratic([1.0, 3.0]), epochs=4)
+    seen = {}
+
+    def watch(moment):
+        seen[moment.rows.start, moment.step] = (moment.losses.copy(), moment.params.copy(), moment.grads.copy())
+
+    histories = train(task, rows, watch=watch)
+    assert sorted(seen) == [(first, step) for first in (0, BLOCK) for step in range(4)]
+    for (first, step), (losses, params, _) in seen.items():
+        places = slice(first, first + BLOCK)
+        np.testing.assert_allclose(losses, histories.train_loss[step, places])
+        if step:
+            _, before, slope = seen[first, step - 1]
+            np.testing.assert_allclose(params, before - 0.1 * slope)
+    np.testing.assert_array_equal(train(task, rows).train_loss, histories.train_loss)

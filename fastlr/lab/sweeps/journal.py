@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from fastlr.lab.plain import plain
 from fastlr.lab.problems import Problem
-from fastlr.lab.records import plain
 from fastlr.lab.workloads import Workload
 
 Key: TypeAlias = tuple[str, float, int]

@@ -1,0 +1,1 @@
+"""How good the diagnosis is: runs with injected faults, judged."""
