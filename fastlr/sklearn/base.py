@@ -8,6 +8,7 @@ pickled estimator has nothing to put together again.
 import math
 import warnings
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -25,6 +26,7 @@ from fastlr.optimizer import Optimizer
 from fastlr.rules.base import Rule
 from fastlr.sklearn import settings
 from fastlr.sklearn.learner import Learner, Rows
+from fastlr.sklearn.rate import STEPS, find_rate
 from fastlr.sklearn.stopping import Patience
 from fastlr.sklearn.targets import Classes, Targets, plain
 
@@ -71,6 +73,8 @@ class Estimator(BaseEstimator, ABC):
         if not fresh:
             self._learner.random = check_random_state(self.random_state)
             self._learner.restart(rule)
+        if self.learning_rate == settings.AUTO:
+            self._set_rate(rows, self.max_iter * math.ceil(len(rows) / self._size(rows)), fresh)
         self._train(rows)
         return self
 
@@ -79,7 +83,10 @@ class Estimator(BaseEstimator, ABC):
         rule = self._checked_rule()
         if self.early_stopping:
             raise ValueError(f"{type(self).__name__}: partial_fit does not support early_stopping=True")
-        rows = self._prepared(X, y, sample_weight, classes, rule, not hasattr(self, "_learner"))
+        fresh = not hasattr(self, "_learner")
+        rows = self._prepared(X, y, sample_weight, classes, rule, fresh)
+        if fresh and self.learning_rate == settings.AUTO:
+            self._set_rate(rows, STEPS, fresh)
         self.n_iter_ = 1
         self._epoch(rows)
         return self
@@ -134,6 +141,25 @@ class Estimator(BaseEstimator, ABC):
         self.loss_curve_: list[float] = []
         self.lr_curve_: list[float] = []
 
+    def _size(self, rows: Rows) -> int:
+        """Of a batch."""
+        return min(FEW_ROWS if self.batch_size == "auto" else self.batch_size, len(rows))
+
+    def _set_rate(self, rows: Rows, steps: int, fresh: bool) -> None:
+        """Train with the rate that a range test finds, or has found for the network that goes on."""
+        rule = self._learner.rule
+        if fresh:
+            self.finding_ = find_rate(self._learner.model, rule, rows, self._size(rows), alpha=self.alpha, steps=steps)
+        if self.finding_.suggestion is not None:
+            self._learner.restart(replace(rule, lr=self.finding_.suggestion))
+            return
+        warnings.warn(
+            f"{type(self).__name__}(learning_rate='auto'): no rate was found, the optimizer's own, {rule.lr}, is used: "
+            f"{self.finding_.advice}",
+            UserWarning,
+            stacklevel=3,
+        )
+
     def _train(self, rows: Rows) -> None:
         rows, held_out = self._split(rows)
         patience = Patience(self.tol, self.n_iter_no_change)
@@ -163,8 +189,7 @@ class Estimator(BaseEstimator, ABC):
         """Train on every row once; whether a callback wants no more."""
         learner = self._learner
         self.lr_curve_.append(learner.optimizer.lr)
-        size = min(FEW_ROWS if self.batch_size == "auto" else self.batch_size, len(rows))
-        self.loss_ = learner.epoch(rows, size, shuffle=self.shuffle, alpha=self.alpha)
+        self.loss_ = learner.epoch(rows, self._size(rows), shuffle=self.shuffle, alpha=self.alpha)
         self.loss_curve_.append(self.loss_)
         if not (math.isfinite(self.loss_) and np.isfinite(learner.packed.flat).all()):
             raise ValueError(

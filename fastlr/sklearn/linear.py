@@ -1,7 +1,7 @@
 """Linear models: networks without hidden layers."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from fastlr.lab.losses import Array
 from fastlr.rules.base import Rule
@@ -17,7 +17,7 @@ class Linear(Estimator):
         self,
         *,
         optimizer: str | Rule = "adam",
-        learning_rate: Schedulable | None = 0.05,
+        learning_rate: Schedulable | Literal["auto"] | None = 0.05,
         alpha: float = 1e-4,
         batch_size: int | str = "auto",
         max_iter: int = 200,

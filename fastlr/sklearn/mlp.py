@@ -1,7 +1,7 @@
 """Multilayer perceptrons."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from fastlr.lab.losses import Array
 from fastlr.lab.mlp import Activation
@@ -21,7 +21,7 @@ class Layered(Estimator):
         activation: Activation = "relu",
         *,
         optimizer: str | Rule = "adam",
-        learning_rate: Schedulable | None = None,
+        learning_rate: Schedulable | Literal["auto"] | None = None,
         alpha: float = 1e-4,
         batch_size: int | str = "auto",
         max_iter: int = 200,
@@ -82,9 +82,10 @@ class MLPClassifier(Classifier, Layered):
     optimizer : str or fastlr.rules.Rule
         "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", ... (`fastlr.lab.OPTIMIZERS`), or a rule
         with settings of your own: `fastlr.rules.AdamW(weight_decay=0.1)`.
-    learning_rate : float or callable of the step, optional
+    learning_rate : float or callable of the step or "auto", optional
         A number; or a schedule (`fastlr.schedules`), which is asked before every batch, 0 being the first.  One that
-        follows a metric (`Plateau`) observes the training loss after every epoch.  None: the optimizer's own.
+        follows a metric (`Plateau`) observes the training loss after every epoch.  "auto": what `fastlr.lab.find_lr`
+        suggests for these data, see `finding_`; this takes about 2,000 steps more.  None: the optimizer's own.
     alpha : float
         L2 penalty: alpha/2 times the sum of the squared weights, over the batch's number of rows, is added to the loss.
     batch_size : int or "auto"
@@ -122,6 +123,8 @@ class MLPClassifier(Classifier, Layered):
         The last epoch's and the least; `best_loss_` is None with early stopping.
     loss_curve_ : list of float
         By epoch, since training began anew: the mean loss on the way.
+    finding_ : fastlr.lab.Finding
+        With `learning_rate="auto"`: what was found, and why.
     lr_curve_ : list of float
         By epoch: the learning rate of its first step.
     validation_scores_ : list of float or None

@@ -24,6 +24,8 @@ NUMBERS: Mapping[str, tuple[Any, float, float]] = {
 """The kind, the least value, and what it must be below."""
 INSTEAD: Mapping[str, object] = {"batch_size": "auto", "n_iter_no_change": math.inf}
 """What is taken as well."""
+AUTO = "auto"
+"""The rate that a range test finds."""
 DTYPES = ("auto", "float32", "float64")
 
 
@@ -90,18 +92,20 @@ def rule(name: str, optimizer: Any, learning_rate: Any) -> Rule:
         The estimator's class.
     optimizer : str or Rule
         A name of `fastlr.lab.OPTIMIZERS`, or a rule.
-    learning_rate : float or callable of the step or None
-        None: the rule's own.
+    learning_rate : float or callable of the step or "auto" or None
+        None, and "auto" until it is found: the rule's own.
 
     Examples
     --------
     >>> rule("MLPClassifier", "momentum", 0.1).settings()["momentum"]
     0.9
     """
+    if learning_rate == AUTO:
+        learning_rate = None
     if isinstance(learning_rate, str):
         raise ValueError(
             f"{name}(learning_rate={learning_rate!r}): learning_rate must be a number, a function of the step such as "
-            "those of fastlr.schedules, or None, the optimizer's own"
+            "those of fastlr.schedules, 'auto', which finds one, or None, the optimizer's own"
         )
     if isinstance(optimizer, str):
         optimizer = choose([optimizer])[0].rule

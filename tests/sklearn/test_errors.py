@@ -30,7 +30,7 @@ from tests.sklearn.data import IRIS, LABELS, PLANE, PLANES
         ({"optimizer": "adm"}, ValueError, "optimizer 'adm': unknown, did you mean 'adam'"),
         ({"optimizer": 3}, TypeError, r"optimizer=3\): optimizer must be a name such as 'adamw', or a rule"),
         ({"learning_rate": -1.0}, ValueError, r"Adam\(lr=-1.0\): lr must be in \[0, inf\)"),
-        ({"learning_rate": "auto"}, ValueError, r"learning_rate='auto'\): learning_rate must be a number, a function"),
+        ({"learning_rate": "best"}, ValueError, r"learning_rate='best'\): learning_rate must be a number, a function"),
         ({"early_stopping": True, "validation_fraction": 0.001}, ValueError, "should be greater or equal"),
     ],
     ids=str,
