@@ -81,6 +81,7 @@ class Optimizer:
         (True, array([0.75]))
         """
         call = f"{self.name}.add_group"
+        self._check_idle("add_group")
         if not self._binding.parts[0].listed:
             raise ValueError(
                 f'{call}: the optimizer must be made of a list of groups, fastlr.{self.name}([{{"params": ...}}])'
@@ -91,6 +92,7 @@ class Optimizer:
     def _take(self, binding: Binding) -> None:
         self._binding = binding
         self._plan = binding.plan
+        self._steps_before = binding.plan.steps  # of which there is nothing to report
         self.params, self.state, self.groups = binding.params, binding.state, binding.groups
         self.dtype = next(iter(self.params.values())).dtype
         tree = binding.tree
@@ -150,7 +152,7 @@ class Optimizer:
 
     @property
     def report(self) -> Report | None:
-        """What the last call of `step` did; None before the first.
+        """What the last call of `step` did; None before the first, and after `add_group` and `load_state_dict`.
 
         How much of it was measured the options `report`, `report_every` and `alpha_every` say.
 
@@ -166,7 +168,7 @@ class Optimizer:
         rates = [self._plan.rate(i) for i in range(len(self.groups))]
         if self._complete is not None:
             return self._complete.report(rates)
-        return Report(self.steps, True, "", tuple(rates), 0, 1.0) if self.steps else None
+        return Report(self.steps, True, "", tuple(rates), 0, 1.0) if self.steps > self._steps_before else None
 
     def averaged(self) -> AbstractContextManager[None]:
         """Have the average of the weights in the place of the parameters inside a `with` block.
@@ -179,11 +181,19 @@ class Optimizer:
         ValueError
             If the optimizer was made without `average`.
         RuntimeError
-            Inside another such block.
+            Inside another such block, or while another thread is inside a step.
         """
         if self._complete is None:
             raise ValueError(f"{self.name}.averaged(): the optimizer must be made with average=, such as fastlr.EMA()")
         return self._complete.averaged(self.params)
+
+    def _check_idle(self, method: str) -> None:
+        """Raise inside a step, whose tables must not change, and while averages are where the weights belong."""
+        around = self._complete
+        if self._plan.busy if around is None else around.busy:
+            raise RuntimeError(f"{self.name}.{method}(): this optimizer is in the middle of a step; wait for its end")
+        if around is not None:
+            around.check_weights_in_place(method)
 
     def _arrays(self, grads: Tree) -> list[Array | None]:
         """The gradients in the order of the parameters, or an error that says where their structure differs."""

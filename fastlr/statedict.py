@@ -81,8 +81,7 @@ def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
     """See `Optimizer.load_state_dict`."""
     call = f"{optimizer.name}.load_state_dict"
     around = optimizer._complete
-    if around is not None:
-        around.check_weights_in_place("load_state_dict")
+    optimizer._check_idle("load_state_dict")
     _check_head(saved, optimizer, call)
     entries = saved["groups"]
     if not isinstance(entries, Sequence) or not all(isinstance(entry, Mapping) for entry in entries):
@@ -106,7 +105,7 @@ def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
     for key, arrays in optimizer.state.items():
         for symbol, array in arrays.items():
             array[...] = saved["state"][key][symbol]
-    optimizer._plan.steps = int(saved["steps"])
+    optimizer._plan.steps = optimizer._steps_before = int(saved["steps"])
     optimizer._follow_tables()
 
 

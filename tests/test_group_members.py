@@ -266,3 +266,40 @@ def test_counts_that_cannot_be_are_refused(key: str, value: Any) -> None:
         saved["groups"][0][key] = value
     with pytest.raises((TypeError, ValueError), match=rf"Adam\.load_state_dict: group 0: {key} must be"):
         opt.load_state_dict(saved)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("options", [{}, {"max_norm": 1.0}, {"accumulate": 2}])
+@pytest.mark.parametrize("what", ["unfreeze", "freeze", "add_group", "load_state_dict", "averaged"])
+def test_no_group_freezes_or_comes_inside_a_step(what: str, options: Any, backend: Any) -> None:
+    """The gradients were looked at by then, or not, and the step would be of neither."""
+    away = False
+
+    def rate(step: int) -> float:
+        if away:
+            attempts[what]()
+        return 0.5
+
+    groups: Any = [{"params": normal(1, 3)}, {"params": normal(2, 4)}]
+    opt = fastlr.SGD(groups, rate, backend=backend, average=fastlr.EMA(), **options)
+    opt.groups[1].freeze()
+    saved, gradients = opt.state_dict(), [normal(5, 3), None]
+    attempts = {
+        "unfreeze": opt.groups[1].unfreeze,
+        "freeze": opt.groups[0].freeze,
+        "add_group": lambda: opt.add_group({"params": normal(3, 2)}),
+        "load_state_dict": lambda: opt.load_state_dict(saved),
+        "averaged": lambda: opt.averaged().__enter__(),
+    }
+    while not opt.step(gradients):
+        pass
+    for _ in range(options.get("accumulate", 1) - 1):
+        opt.step(gradients)
+    before = outcome(opt), str(opt.state_dict())
+    away = True
+    with pytest.raises(RuntimeError, match=r"inside a step|in the middle of a step"):
+        opt.step(gradients)
+    away = False
+    assert (outcome(opt), str(opt.state_dict())) == before
+    assert opt.step(gradients)
+    attempts[what]()

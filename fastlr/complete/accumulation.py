@@ -41,16 +41,14 @@ class Accumulator:
         self._plan = plan
         plan.equip(passes)
 
-    def take(self, gradients: Sequence[Any] | None, step: int) -> bool:
-        """Add a micro-batch; whether there are enough of them."""
-        if self.count == 0:
-            self.wanted = self._wanted(step)
+    def take(self, gradients: Sequence[Any] | None, wanted: int) -> None:
+        """Add a micro-batch, one of so many."""
         for index, group in enumerate(self._groups):
             if self._plan.is_frozen(index) != group.frozen:
                 self._plan.freeze(index, group.frozen)
         self._plan.step(gradients)
         self.count += 1
-        return self.count >= self.wanted
+        self.wanted = wanted
 
     def done(self) -> None:
         """Begin anew; a step has zeroed the sums, but for groups that were frozen meanwhile."""
@@ -68,7 +66,10 @@ class Accumulator:
         for name in names:
             self.sums[name].fill(0)
 
-    def _wanted(self, step: int) -> int:
+    def asked(self, step: int) -> int:
+        """How many micro-batches this step wants: what its first one was told."""
+        if self.count:
+            return self.wanted
         if not callable(self._every):
             return self._every
         return whole(self._every(step), f"{self._call}(accumulate={self._every!r})", f"accumulate({step})", 1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Lock
 
 from fastlr.arrays import Array, empty_flat, views
 
@@ -24,25 +25,36 @@ class Averages:
     def __init__(self) -> None:
         self.arrays: dict[str, Array] = {}
         self.count = 0
-        self.in_place = False
-        """Whether the averages are where the weights belong."""
+        self._claim = Lock()
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the averages are where the weights belong, or on their way."""
+        return self._claim.locked()
+
+    @contextmanager
+    def claimed(self, call: str) -> Iterator[None]:
+        """The weights' place taken, by one at a time."""
+        if not self._claim.acquire(blocking=False):
+            raise RuntimeError(f"{call}: the averages are in place already")
+        try:
+            yield
+        finally:
+            self._claim.release()
 
     @contextmanager
     def swapped(self, params: Mapping[str, Array]) -> Iterator[None]:
         """The averages in place of the parameters, which are put back whatever happens."""
-        if self.count == 0:  # nothing was averaged
-            yield
-            return
-        self._swap(params)
+        pairs = [(params[name], average) for name, average in self.arrays.items()] if self.count else []
+        done = 0
         try:
+            for weights, average in pairs:
+                _exchange(weights.reshape(-1), average.reshape(-1))
+                done += 1
             yield
         finally:
-            self._swap(params)
-
-    def _swap(self, params: Mapping[str, Array]) -> None:
-        for name, average in self.arrays.items():
-            _exchange(params[name].reshape(-1), average.reshape(-1))
-        self.in_place = not self.in_place
+            for weights, average in pairs[:done]:
+                _exchange(weights.reshape(-1), average.reshape(-1))
 
 
 def _exchange(a: Array, b: Array) -> None:

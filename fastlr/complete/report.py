@@ -1,7 +1,7 @@
 """What a step did."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -14,7 +14,9 @@ class Report:
     """What the last call of `step` did; None stands for what was not measured.
 
     Norms are Euclidean and taken in float64, of the gradients as the loss has them: divided by `grad_scale`, and their
-    mean where micro-batches are accumulated and averaged.
+    mean where micro-batches are accumulated and averaged.  Frozen groups are in none of them.  Squares of float64
+    numbers beyond 1e150 or below 1e-150 overflow or vanish, and with them the norms, but not `grad_norm` where
+    something hangs on it (`max_norm`, `on_nonfinite`).
     """
 
     step: int
@@ -40,11 +42,11 @@ class Report:
     nonfinite: int | None = None
     """How many of their elements are NaN or infinite."""
     update_norm: Mapping[str, float] | None = None
-    """How far the step moved each parameter."""
+    """How far the step moved each parameter that was not frozen."""
     weight_norm: Mapping[str, float] | None = None
-    """The norm of each parameter after the step."""
+    """The norm of each of them after the step."""
     largest_weight: float | None = None
-    """The largest magnitude in all parameters."""
+    """The largest magnitude in all of them."""
     along_last: float | None = None
     """<this gradient, the step before>, every `alpha_every` steps."""
     along_before: float | None = None
@@ -77,8 +79,3 @@ def _over(a: float, b: float) -> float:
 def root(squares: float) -> float:
     """A norm."""
     return math.sqrt(squares) if squares >= 0 else math.nan
-
-
-def by_name(names: Sequence[str], squares: Iterable[float]) -> dict[str, float]:
-    """Norms of parameters."""
-    return dict(zip(names, map(root, squares), strict=True))

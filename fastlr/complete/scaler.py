@@ -75,7 +75,7 @@ class LossScaler:
             self.scale, self.since = max(self.scale * self.backoff_factor, self.low), 0
             return
         self.since += 1
-        if self.since == self.growth_interval:
+        if self.since >= self.growth_interval:
             self.scale, self.since = min(self.scale * self.growth_factor, self.high), 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -87,4 +87,4 @@ class LossScaler:
         names = [field.name for field in fields(self)]
         if not isinstance(state_dict, Mapping) or sorted(state_dict) != sorted(names):
             raise ValueError(f"LossScaler.load_state_dict: must be a mapping with {names}, got {state_dict!r}")
-        vars(self).update(vars(LossScaler(**state_dict)))
+        vars(self).update(vars(type(self)(**state_dict)))

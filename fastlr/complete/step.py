@@ -47,44 +47,61 @@ class Complete:
         kept = [self._kept[name] for name in names] if rule.alpha_every is not None else []
         measured = rule.max_norm is not None or rule.on_nonfinite != "propagate" or rule.report != "off" or bool(kept)
         zero = rule.zero_grads or self.accumulator is not None
-        binding.plan.equip(self._passes(binding, measured, zero, averages, kept))
+        own = [*averages, *kept]
+        binding.plan.equip(self._passes(binding, measured, zero, averages, kept, own))
         self.treatment.attach(binding.plan, names, binding.groups, self.averages)
         self._plan = binding.plan
         if self.accumulator is not None:
             self.accumulator.hold(params, binding.groups)
             plan = summing(binding, self.accumulator.sums, kernels.resolve(rule), kernels.flushes(rule))
-            self.accumulator.attach(plan, self._passes(binding, False, rule.zero_grads, [], []))
+            guarded = [*(array for _, arrays in binding.plan.rows for array in arrays), *own]
+            self.accumulator.attach(plan, self._passes(binding, False, rule.zero_grads, [], [], guarded))
 
     def _passes(
-        self, binding: Binding, apart: bool, zero: bool, averages: Sequence[Array], last: Sequence[Array]
+        self,
+        binding: Binding,
+        apart: bool,
+        zero: bool,
+        averages: Sequence[Array],
+        last: Sequence[Array],
+        guarded: Sequence[Array],
     ) -> Passes:
         dtype = str(next(iter(binding.params.values())).dtype)
         addresses = {name: kernels.compiled(name, dtype) for name in COMPILED}
-        return Passes(apart, zero, averages, last, CLIPPED, BLENDED, addresses)
+        return Passes(apart, zero, averages, last, guarded, CLIPPED, BLENDED, addresses)
 
     def step(self, gradients: Sequence[Any] | None) -> bool:
         """A step, or a micro-batch of one."""
         if self.accumulator is None:
             return self._plan.step(gradients)
         with self._alone():
-            if not self.accumulator.take(gradients, self._plan.steps):
-                self.treatment.wait(self.accumulator.count, self.accumulator.wanted)
-                return False
-            return self._apply(self.accumulator)
+            self.check_weights_in_place("step")
+            wanted = self.accumulator.asked(self._plan.steps)
+            last = self.accumulator.count + 1 >= wanted
+            grad_scale = self.treatment.number("grad_scale")
+            if last:  # what functions of the step raise, they raise before the gradients are added
+                self._plan.rehearse()
+            self.accumulator.take(gradients, wanted)
+            if last:
+                return self._apply(self.accumulator)
+            self.treatment.wait(self.accumulator.count, wanted, grad_scale)
+            return False
 
     def flush(self) -> bool:
         """A step with the micro-batches that there are; whether there were any, and it was made."""
-        if self.accumulator is None or self.accumulator.count == 0:
+        if self.accumulator is None:
             return False
         with self._alone():
-            return self._apply(self.accumulator)
+            return self.accumulator.count > 0 and self._apply(self.accumulator)
 
     def _apply(self, accumulator: Accumulator) -> bool:
         self.treatment.micro_batches = accumulator.count
+        before = self._plan.steps, self.treatment.skipped
         try:
             applied = self._plan.step(accumulator.arrays)  # which zeroes the sums
-        except NonFiniteError:
-            accumulator.clear()
+        except BaseException as error:
+            if isinstance(error, NonFiniteError) or (self._plan.steps, self.treatment.skipped) != before:
+                accumulator.clear()  # the step is done with, and it was `update` of the user's scaler that raised
             raise
         accumulator.done()
         return applied
@@ -110,10 +127,16 @@ class Complete:
         """The averages in place of the parameters."""
         if self._rule.average is None:
             raise ValueError(f"{self._call}.averaged(): the optimizer must be made with average=, such as fastlr.EMA()")
-        if self.averages.in_place:
-            raise RuntimeError(f"{self._call}.averaged(): the averages are in place already")
-        with self.averages.swapped(params):
-            yield
+        with self.averages.claimed(f"{self._call}.averaged()"):
+            if self.busy:
+                raise RuntimeError(f"{self._call}.averaged(): this optimizer is in the middle of a step")
+            with self.averages.swapped(params):
+                yield
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step is under way."""
+        return self._plan.busy or self._one_at_a_time.locked()
 
     def check_weights_in_place(self, method: str) -> None:
         """Raise while averages are where the weights belong."""

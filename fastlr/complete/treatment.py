@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlr.complete.report import NonFiniteError, Report, by_name, root
+from fastlr.complete.report import NonFiniteError, Report, root
 from fastlr.engine import Gather, Total, measures
+from fastlr.rules.averaging import share_of
 from fastlr.rules.options import Options
 from fastlr.rules.settings import above_zero
 
@@ -40,6 +41,8 @@ class Treatment:
         self._pending: float | None = None
         """What the gradients of the kept step were multiplied by, until the next step is measured along it."""
         self._before: float | None = None
+        self._blank: frozenset[int] = frozenset()
+        """Rows whose kept step is zero, for they were frozen."""
         self._noted = _Noted()
 
     def attach(self, plan: "Plan", names: Sequence[str], groups: Sequence["Group"], averages: "Averages") -> None:
@@ -56,18 +59,17 @@ class Treatment:
         """There was no step; and none was kept."""
         self._noted.done = ""
         self._pending = None
+        self._blank = frozenset()
 
     def begin(self, gradients: Any) -> bool:
         """See `fastlr.engine.Treatment`."""
-        options, step, noted = self._options, self._plan.steps, self._noted
-        if self._averages.in_place:
+        noted = self._noted
+        if self._options.average is not None and self._averages.in_place:
             raise RuntimeError(f"{self._call}: steps cannot be made while averaged() has the averages in place")
-        gather = self._wanted(step)
-        noted.start(self._number("grad_scale", step), gather)
-        unscale = self._unscale(noted.grad_scale)
-        limit = math.inf if options.clip_value is None else self._number("clip_value", step)
-        max_norm = None if options.max_norm is None else self._number("max_norm", step)
-        share = options.average.share(step, self._averages.count) if options.average else 0.0
+        grad_scale, max_norm, limit, share = self.numbers()
+        gather = self._wanted(self._plan.steps)
+        noted.start(grad_scale, gather)  # after what may raise, so that a report is of one step
+        unscale = self._unscale(grad_scale)
         if self._first:
             self._plan.measure(gradients)
             noted.take_gradient(self._plan, unscale)
@@ -93,14 +95,18 @@ class Treatment:
             self._pending = None
         if noted.gather & Gather.KEEP:
             self._before, self._pending = self._along(Total.ALONG_OWN, noted.unscale), noted.unscale
+            self._keep_none(self._plan.frozen())
+        if noted.gather & Gather.UPDATE:
+            noted.frozen = self._plan.frozen()
         if noted.share:
+            self._average_frozen(noted.share)
             self._averages.count += 1
         self.skipped = 0
         self._tell(finite=True)
 
-    def wait(self, count: int, wanted: int) -> None:
+    def wait(self, count: int, wanted: int, grad_scale: float) -> None:
         """Note that the gradients of a micro-batch were only added."""
-        self._noted.start(self._number("grad_scale", self._plan.steps), 0)
+        self._noted.start(grad_scale, 0)
         self._noted.done = f"accumulating: {count} of {wanted} micro-batches"
 
     def _wanted(self, step: int) -> int:
@@ -118,11 +124,27 @@ class Treatment:
             gather |= Gather.KEEP
         return gather
 
-    def _number(self, name: str, step: int) -> float:
-        """An option's value in this step."""
+    def numbers(self) -> tuple[float, float | None, float, float]:
+        """The gradients' scale, their norm's and elements' limits and the averages' share in the next step."""
+        options = self._options
+        grad_scale = self.number("grad_scale")
+        max_norm = None if options.max_norm is None else self.number("max_norm")
+        limit = math.inf if options.clip_value is None else self.number("clip_value")
+        if options.average is None:
+            return grad_scale, max_norm, limit, 0.0
+        return (
+            grad_scale,
+            max_norm,
+            limit,
+            share_of(options.average, self._plan.steps, self._averages.count, self._call),
+        )
+
+    def number(self, name: str) -> float:
+        """An option's value in the next step, or an error that says what its function gave."""
         value = getattr(self._options, name)
         if type(value) is float:
             return value
+        step = self._plan.steps
         return above_zero(value(step), f"{self._call}({name}={value!r})", f"{name}({step})")
 
     def _unscale(self, grad_scale: float) -> float:
@@ -131,6 +153,19 @@ class Treatment:
 
     def _along(self, column: int, unscale: float) -> float:
         return self._plan.total(column) * unscale
+
+    def _keep_none(self, frozen: frozenset[int]) -> None:
+        """Keep a step of zero where none was made, and not what was kept before."""
+        assert self._plan.passes is not None
+        for row in frozen - self._blank:
+            self._plan.passes.last[row].fill(0)
+        self._blank = frozen
+
+    def _average_frozen(self, share: float) -> None:
+        """The weights of frozen groups into their averages, where those become what the weights are."""
+        if share == 1.0 and self._plan.passes is not None:
+            for row in self._plan.frozen():
+                self._plan.passes.averages[row][...] = self._plan.rows[row][1][0]
 
     # Clipping by norms
 
@@ -148,8 +183,9 @@ class Treatment:
             sums = np.zeros(self._group_of.max() + 1)
             np.add.at(sums, self._group_of, squares)  # in the order of the parameters
             squares = sums
-        norms = np.array([_unscaled(float(value), exponent, unscale) for value in squares])
-        clips = np.array([_clip(norm, max_norm) for norm in norms])
+        with np.errstate(all="ignore"):  # as `_unscaled` and `_clip`, for many at once
+            norms = np.ldexp(np.sqrt(squares) * unscale, exponent)
+            clips = np.where(norms <= max_norm, 1.0, max_norm / norms)
         noted.norms, noted.clip = norms, clips
         self._plan.factors[:] = unscale * (clips[self._group_of] if self._options.norm == "group" else clips)
         self._factor = math.nan
@@ -172,7 +208,8 @@ class Treatment:
         arrays: list[NDArray[Any]] = [np.zeros(0)] * len(self._names)
         for row, gradient in self._live(gradients):
             arrays[row] = gradient
-        sums, exponent = measures.norm(arrays, self._noted.largest)
+        with np.errstate(all="ignore"):
+            sums, exponent = measures.norm(arrays, self._noted.largest)
         return np.array(sums), exponent
 
     # Non-finite gradients
@@ -184,28 +221,35 @@ class Treatment:
         if options.on_nonfinite == "raise":
             raise NonFiniteError(f"{self._call}(on_nonfinite='raise'): {fault}; nothing was changed")
         self.skipped += 1
+        too_many = options.max_skips is not None and self.skipped > options.max_skips
+        if not too_many:
+            self._zero(gradients)
         self._tell(finite=False)
-        if options.max_skips is not None and self.skipped > options.max_skips:
+        if too_many:
             raise NonFiniteError(
                 f"{self._call}(max_skips={options.max_skips}): {self.skipped} steps in a row were skipped, in the last "
                 f"{fault}; nothing was changed"
             )
+        return False
+
+    def _zero(self, gradients: Any) -> None:
         if self._plan.passes is not None and self._plan.passes.zero:
             for _, gradient in self._live(gradients):
                 gradient[...] = 0
-        return False
 
     def _live(self, gradients: Any) -> Iterator[tuple[int, NDArray[Any]]]:
         """(row, gradient) of what the step is about: not frozen, and not passed by."""
+        frozen = self._plan.frozen()
         for row, gradient in enumerate(self._plan.arrays_of(gradients)):
-            if gradient is not None and not self._plan.is_frozen(self._group_of[row]):
-                yield row, gradient
+            if gradient is not None and row not in frozen:
+                yield row, np.asarray(gradient)  # also what a masked array hides
 
     def _first_fault(self, gradients: Any) -> str:
         for row, gradient in self._live(gradients):
-            if not (fine := np.isfinite(gradient)).all():
+            fine = np.isfinite(gradient)
+            if not fine.all():
                 name = self._names[row]
-                index = tuple(int(i) for i in np.argwhere(~fine)[0])
+                index = tuple(int(i) for i in np.unravel_index(int(np.argmin(fine)), fine.shape))
                 place = f"[{', '.join(map(str, index))}]" if index else ""
                 return f"the gradient of {name or 'the array'!r}{place} is {gradient[index]}"
         raise AssertionError("a gradient that is not finite was measured")
@@ -223,7 +267,6 @@ class Treatment:
         if not noted.done:
             return None
         full = noted.done == "applied" and bool(noted.gather & Gather.UPDATE)
-        totals = self._plan.totals
         return Report(
             step=self._plan.steps,
             applied=noted.done == "applied",
@@ -236,12 +279,18 @@ class Treatment:
             clip_factor=None if noted.clip is None else float(np.min(noted.clip)),
             largest_gradient=noted.largest_unscaled,
             nonfinite=noted.nonfinite,
-            update_norm=by_name(self._names, totals[:-1, Total.UPDATE_SQUARES]) if full else None,
-            weight_norm=by_name(self._names, totals[:-1, Total.WEIGHT_SQUARES]) if full else None,
+            update_norm=self._by_name(Total.UPDATE_SQUARES) if full else None,
+            weight_norm=self._by_name(Total.WEIGHT_SQUARES) if full else None,
             largest_weight=self._plan.total(Total.WEIGHT_LARGEST) if full else None,
             along_last=noted.along[0],
             along_before=noted.along[1],
         )
+
+    def _by_name(self, column: int) -> dict[str, float]:
+        """Norms of the parameters that were not passed by."""
+        squares = self._plan.totals[:-1, column]
+        rows = [row for row in range(len(squares)) if row not in self._noted.frozen]
+        return {self._names[row]: root(squares[row]) for row in rows}
 
     def _clipped_norm(self) -> float | None:
         noted = self._noted
@@ -251,7 +300,8 @@ class Treatment:
             return None
         if noted.clip is None:
             return noted.norm
-        return math.hypot(*np.atleast_1d(np.multiply(noted.clip, noted.norms)))
+        with np.errstate(invalid="ignore"):
+            return math.hypot(*np.atleast_1d(np.multiply(noted.clip, noted.norms)))
 
 
 class _Noted:
@@ -269,6 +319,7 @@ class _Noted:
         self.norm: float | None = None
         self.norms: Any = None
         self.clip: Any = None
+        self.frozen: frozenset[int] = frozenset()
         self.largest = 0.0
         self.largest_unscaled: float | None = None
         self.nonfinite: int | None = None

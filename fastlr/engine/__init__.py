@@ -82,6 +82,8 @@ class Passes:
     """Arrays like the parameters, or none."""
     last: Sequence[Any]
     """Arrays like the parameters in which a step is kept, or none."""
+    guarded: Sequence[Any]
+    """Arrays besides the plan's own that gradients must not share memory with."""
     clipped: Callable[..., tuple[Any, ...]]
     blended: Callable[..., tuple[Any, ...]]
     """See `fastlr.rules.passes`."""
@@ -116,6 +118,10 @@ class Total:
 
 class Treatment(Protocol):
     """Decides about a step, and is told of it."""
+
+    def numbers(self) -> object:
+        """Everything that depends on the next step only, or what its functions raise."""
+        ...
 
     def begin(self, gradients: Any) -> bool:
         """Before anything is changed: whether to make the step; `Plan.arrays_of` says what the gradients are."""

@@ -123,7 +123,7 @@ cdef class Plan:
     cdef readonly object factors
     """What the gradient of each row is multiplied by, float64."""
     cdef readonly object totals
-    """What was gathered: a row for each parameter, and one for all of them; see `fastlr.engine.Gathered`."""
+    """What was gathered: a row for each parameter, and one for all of them; see `fastlr.engine.Total`."""
     cdef list _weights, _varying
     cdef object _usual
     cdef Group *_groups
@@ -148,7 +148,7 @@ cdef class Plan:
         self._sweep.itemsize = self._weights[0].itemsize
         self._sweep.flush = flush
         self._fill()
-        self._own()
+        self._own(())
 
     def __dealloc__(self):
         free(self._sweep.passes.sums)
@@ -199,6 +199,7 @@ cdef class Plan:
             chunks += chunks_of(entry.n)
             entry.average = <char *> cnp.PyArray_DATA(passes.averages[i]) if passes.averages else NULL
             entry.last = <char *> cnp.PyArray_DATA(passes.last[i]) if passes.last else NULL
+        self._own(passes.guarded)
         free(self._sweep.passes.sums)
         self._sweep.passes.sums = NULL
         if self._apart:
@@ -259,12 +260,15 @@ cdef class Plan:
             raise IndexError(column)
         return self._totals[self._entry_count * SUMS + column]
 
-    cdef _own(self):
-        """Note the memory that a gradient must not share, sorted, neighbours joined."""
+    cdef _own(self, guarded):
+        """Note the memory that a gradient must not share, the rows' and that of others, sorted, neighbours joined."""
         spans = sorted(
             (<uintptr_t> cnp.PyArray_DATA(array), <uintptr_t> cnp.PyArray_DATA(array) + array.nbytes)
-            for _, arrays in self.rows for array in arrays if array.size
+            for arrays in (*(arrays for _, arrays in self.rows), guarded) for array in arrays if array.size
         )
+        free(self._owned)
+        self._owned = NULL
+        self._owned_count = 0
         self._owned = <Span *> allocated(len(spans) * sizeof(Span))
         for begin, end in spans:
             if self._owned_count and <uintptr_t> self._owned[self._owned_count - 1].end == begin:
@@ -313,14 +317,36 @@ cdef class Plan:
 
     def freeze(self, int64_t group, bint frozen):
         """Let steps pass a group by, or not any more; gradients of a frozen group are not looked at."""
+        if self._busy:  # its gradients were looked at already, or not
+            raise RuntimeError("groups cannot be frozen or unfrozen inside a step; do it between steps")
         self._groups[self._checked(group)].frozen = frozen
         self._sweep.count = 0  # lay out the segments anew
         self._pointed_at_usual = False
+
+    def frozen(self):
+        """The rows that steps pass by."""
+        cdef int64_t i
+        return frozenset([i for i in range(self._entry_count) if self._entries[i].group.frozen])
 
     def vary(self, int64_t group, functions):
         """Take settings of a group from functions of `steps` before each step: (k, function) for each of them."""
         kept = [entry for entry in self._varying if entry[0] != group]
         self._varying = sorted([*kept, *((group, k, function) for k, function in functions)], key=lambda e: e[:2])
+
+    cdef _evaluate(self):
+        """Take the settings that are functions of the step from them."""
+        for group, k, function in self._varying:
+            self.set(group, k, function(self.steps))
+
+    def rehearse(self):
+        """Ask every function of the step, so that what it raises is raised before anything has changed."""
+        self._busy = True
+        try:
+            self._evaluate()
+            if self.treatment is not None:
+                self.treatment.numbers()
+        finally:
+            self._busy = False
 
     def settings(self, int64_t group):
         """What they are now."""
@@ -427,10 +453,15 @@ cdef class Plan:
         Parameters
         ----------
         gradients : list or tuple of arrays, optional
-            In the order of the rows.
+            In the order of the rows; None stands for those of a frozen group.
         addresses : array of int64, optional
             Where the gradients are instead, for a caller who keeps them alive and knows that they have the dtype and
             the length of their weights; 0 passes a row by.
+
+        Returns
+        -------
+        bool
+            Whether the treatment let it be made.
 
         Raises
         ------
@@ -460,8 +491,7 @@ cdef class Plan:
                 if not self._pointed_at_usual:
                     self._point(gradients)
                     self._pointed_at_usual = True
-            for group, k, function in self._varying:
-                self.set(group, k, function(self.steps))
+            self._evaluate()
             if self.treatment is not None and not self.treatment.begin(gradients):
                 return False
             self.run(gradients)
@@ -507,6 +537,11 @@ cdef class Plan:
         if not isinstance(gradients, np.ndarray):
             return gradients
         return [array_at(address, weight) for address, weight in zip(gradients.tolist(), self._weights)]
+
+    @property
+    def busy(self):
+        """Whether a step is under way."""
+        return bool(self._busy)
 
     @property
     def segments(self):

@@ -88,7 +88,7 @@ static inline fastlr_doubles fastlr_load_float(const float *x) {
             most = one > most ? one : most;                                                           \
         }                                                                                             \
         memcpy(&value, &most, sizeof value);                                                          \
-        return value;                                                                                 \
+        return value + 0; /* zero for a subnormal number where those are flushed, as in the sums */    \
     }                                                                                                 \
     /* How many are NaN or infinite. */                                                               \
     static double faults_##type(const void *array, int64_t n) {                                       \

@@ -42,8 +42,8 @@ def squares(g: NDArray[Any]) -> float:
     return float(total)
 
 
-def norms(gradients: Arrays, groups: Iterable[Sequence[int]]) -> list[float]:
-    """The norm of the gradients of each group, given by their indices."""
+def norms(gradients: Arrays, groups: Iterable[Sequence[int]], unscale: float = 1.0) -> list[float]:
+    """The norm of the gradients of each group, given by their indices, times a number."""
     most = max((float(np.max(np.abs(g), initial=0.0)) for g in gradients), default=0.0)
     # Squares that would overflow or vanish are taken of smaller or larger numbers.
     safe = gradients[0].dtype == np.float32 or not 0 < most < math.inf or 1e-140 < most < 1e140
@@ -53,7 +53,8 @@ def norms(gradients: Arrays, groups: Iterable[Sequence[int]]) -> list[float]:
         total = 0.0
         for i in group:
             total += squares(gradients[i] if safe else np.ldexp(gradients[i], -exponent))
-        found.append(math.sqrt(total) * 2.0**exponent)
+        with np.errstate(over="ignore"):
+            found.append(float(np.ldexp(math.sqrt(total) * unscale, exponent)))
     return found
 
 
@@ -104,8 +105,7 @@ def step(
     factors = [unscale] * len(gradients)
     if max_norm is not None:
         together = groups or [range(len(gradients))]
-        for group, norm in zip(together, norms(gradients, together), strict=True):
-            n = norm * unscale
+        for group, n in zip(together, norms(gradients, together, unscale), strict=True):
             clip = 1.0 if n <= max_norm else max_norm / n
             for i in group:
                 factors[i] = unscale * clip

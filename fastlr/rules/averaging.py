@@ -10,7 +10,8 @@ In both the first average is a copy of the weights.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from numbers import Real
+from typing import Any, Protocol, runtime_checkable
 
 from fastlr.rules.settings import Schedulable, Setting, whole
 
@@ -24,6 +25,19 @@ class Averaging(Protocol):
     def share(self, step: int, count: int) -> float:
         """By how much 0-based step `step` moves the average, of which `count` were taken before: 0 leaves it alone."""
         ...
+
+
+def share_of(average: Averaging, step: int, count: int, call: str) -> float:
+    """The share of a step, or an error if it is none."""
+    share: Any = average.share(step, count)
+    if type(share) is float and 0.0 <= share <= 1.0:
+        return share
+    name = f"share({step}, {count})"
+    if not isinstance(share, Real) or isinstance(share, bool):
+        raise TypeError(f"{call}(average={average!r}): {name} must be a number, got {share!r}")
+    if not 0.0 <= float(share) <= 1.0:
+        raise ValueError(f"{call}(average={average!r}): {name} must be in [0, 1], got {share!r}")
+    return float(share)
 
 
 @dataclass(frozen=True)

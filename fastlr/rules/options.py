@@ -75,6 +75,12 @@ class Options:
             if getattr(self, key) not in words:
                 known = ", ".join(map(repr, words))
                 raise ValueError(f"{name}({key}={getattr(self, key)!r}): {key} must be one of {known}")
+        for key in ("grad_scale", "max_norm", "clip_value", "average"):
+            value = getattr(self, key)
+            if isinstance(value, type):
+                raise TypeError(
+                    f"{name}({key}={value!r}): {key} must not be a class, but made of it: {value.__name__}()"
+                )
         for key in ("grad_scale", "max_norm", "clip_value"):
             value = getattr(self, key)
             if not callable(value) and not (value is None and key != "grad_scale"):

@@ -96,3 +96,81 @@ def test_counts_that_are_none(value: Any, error: type[Exception]) -> None:
         opt.step(np.ones(1))
     assert opt.steps == 0
     assert w[0] == 0
+
+
+@pytest.mark.parametrize("option", ["lr", "grad_scale", "max_norm", "clip_value", "average", "accumulate"])
+def test_what_functions_raise_they_raise_before_anything_is_added(option: str) -> None:
+    """So that the same step may be tried again: each is, here."""
+    broken = False
+
+    def number(step: int) -> Any:
+        if broken:
+            raise KeyError
+        return 3 if option == "accumulate" else 0.5
+
+    def make(value: Any) -> tuple[np.ndarray, fastlr.Optimizer]:
+        w = np.zeros(3)
+        options: Any = {"lr": 1.0, "accumulate": 3, "zero_grads": True, "report": "full"}
+        options |= {option: fastlr.EMA(value) if option == "average" else value}
+        return w, fastlr.SGD(w, **options)
+
+    (w, opt), (v, other) = make(number), make(number(0))
+    failures = []
+    for k in range(9):
+        g, same = ones(1.0 + k), ones(1.0 + k)
+        broken, before = True, (str(opt.state_dict()), opt.report)
+        try:
+            added = opt.step(g)
+        except KeyError:
+            failures.append(k % 3)
+            assert (str(opt.state_dict()), opt.report) == before
+            assert (g == same).all()
+            broken = False
+            added = opt.step(g)
+        assert added == other.step(same) == (k % 3 == 2)
+    assert failures == {"accumulate": [0] * 3, "grad_scale": [0, 1, 2] * 3}.get(
+        option, [2, 2, 2][option == "average" :]
+    )
+    assert (w == v).all()
+    assert opt.steps == other.steps == 3
+
+
+class Scaler:
+    """Of a user, whose update fails."""
+
+    broken = False
+
+    def __call__(self, step: int) -> float:
+        return 1.0
+
+    def update(self, finite: bool) -> None:
+        if self.broken:
+            raise KeyError(finite)
+
+
+@pytest.mark.parametrize("fault", [1.0, np.nan])
+def test_a_step_whose_scaler_fails_is_done_with(fault: float) -> None:
+    scaler, w = Scaler(), np.zeros(3)
+    opt = fastlr.SGD(w, lr=1.0, accumulate=2, grad_scale=scaler, on_nonfinite="skip")
+    opt.step(ones(fault))
+    scaler.broken = True
+    with pytest.raises(KeyError):
+        opt.step(ones())
+    scaler.broken = False
+    made = int(fault == 1.0)
+    assert (opt.steps, list(w)) == (made, [-made] * 3)
+    assert opt.report is not None
+    assert (opt.report.applied, opt.report.skipped) == (bool(made), 1 - made)
+    assert [opt.step(ones()), opt.step(ones())] == [False, True]
+    assert (w == -made - 1).all()
+
+
+def test_gradients_that_are_the_weights_are_refused_as_in_any_step() -> None:
+    """Zeroing them would zero the weights."""
+    w = np.ones(3)
+    opt = fastlr.Adam(w, accumulate=2, zero_grads=True, average=fastlr.EMA())
+    arrays = [w, opt.state[""]["m"], opt._complete.averages.arrays[""]]  # type: ignore[union-attr]
+    for array in arrays:
+        with pytest.raises(ValueError, match="the gradient must not share memory with parameters, optimizer state"):
+            opt.step(array)
+    assert (w == 1).all()

@@ -99,3 +99,76 @@ def test_without_an_average_there_is_nothing_to_swap() -> None:
             opt.averaged(),
         ):
             pass
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_nothing_is_done_to_weights_that_are_away(taken: int, accumulate: int) -> None:
+    """Also before the first average, so that a mistake does not wait for it."""
+    a, b = np.zeros(2), np.ones(2)
+    opt = fastlr.SGD([{"params": a}], lr=1.0, average=fastlr.EMA(), accumulate=accumulate)
+    for _ in range(taken * accumulate):
+        opt.step([np.ones(2)])
+    saved = opt.state_dict()
+    with opt.averaged():
+        for attempt in (
+            lambda: opt.step([np.ones(2)]),
+            lambda: opt.add_group({"params": b}),
+            lambda: opt.load_state_dict(saved),
+            opt.state_dict,
+            opt.averaged().__enter__,
+        ):
+            with pytest.raises(RuntimeError, match=r"SGD.*averaged\(\)|averages are in place"):
+                attempt()
+    assert str(opt.state_dict()) == str(saved)
+    assert (a == -taken).all()
+    opt.add_group({"params": b})
+
+
+def test_an_exchange_that_fails_is_undone() -> None:
+    params = [np.zeros(2), np.zeros(2)]
+    opt = fastlr.SGD(params, lr=1.0, average=fastlr.UniformAverage())
+    for _ in range(2):
+        opt.step([np.ones(2), np.ones(2)])
+    params[1].flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        opt.averaged().__enter__()
+    assert all((w == -2).all() for w in params)
+    params[1].flags.writeable = True
+    with opt.averaged():
+        assert all((w == -1.5).all() for w in params)
+
+
+def test_the_first_average_of_a_frozen_group_is_its_weights() -> None:
+    """As they are then, and not as they were when the optimizer was made."""
+    for backend in ("cython", "numpy"):
+        head, body = np.zeros(2), np.zeros(2)
+        groups: Any = [{"params": head}, {"params": body}]
+        opt = fastlr.SGD(groups, lr=1.0, average=fastlr.EMA(start=1), backend=backend)  # type: ignore[arg-type]
+        opt.groups[1].freeze()
+        body[:] = 7.0  # loaded from somewhere
+        for _ in range(3):
+            opt.step([np.ones(2), None])
+        with opt.averaged():
+            assert (body == 7).all()
+            assert (head != -3).all()
+
+
+@pytest.mark.parametrize(
+    ("share", "error"),
+    [(np.nan, ValueError), (1.5, ValueError), (-1, ValueError), (None, TypeError), (True, TypeError)],
+)
+def test_shares_that_are_none_change_nothing(share: Any, error: type[Exception]) -> None:
+    class Mine:
+        def share(self, step: int, count: int) -> Any:
+            return share if step else np.float32(0.5)
+
+    w = np.zeros(2)
+    opt = fastlr.SGD(w, lr=1.0, average=Mine())
+    opt.step(np.ones(2))
+    saved, report = str(opt.state_dict()), opt.report
+    with pytest.raises(error, match=r"SGD\(average=.*\): share\(1, 1\) must be "):
+        opt.step(np.ones(2))
+    assert (w == -1).all()
+    assert str(opt.state_dict()) == saved
+    assert opt.report == report

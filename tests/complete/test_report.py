@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import fastlr
+from fastlr.engine import native
 
 BACKENDS = ["cython", "numpy"]
 
@@ -99,3 +100,72 @@ def test_off_says_whether_and_at_which_rates() -> None:
 def test_ratios_of_nothing() -> None:
     report = fastlr.Report(1, True, "", (), 0, 1.0, update_norm={"a": 1.0, "b": 0.0}, weight_norm={"a": 0.0, "b": 0.0})
     assert report.ratio == {"a": math.inf, "b": 0.0}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_steps_of_groups_that_were_frozen_are_zero(backend: Any) -> None:
+    """Also where an earlier one was kept."""
+    a, b = np.array([4.0]), np.array([100.0])
+    groups: Any = [{"params": a}, {"params": b}]
+    opt = fastlr.SGD(groups, lr=0.25, alpha_every=1, report="full", backend=backend)
+    found = []
+    for frozen in (True, False, True, False, False):
+        (opt.groups[1].freeze if frozen else opt.groups[1].unfreeze)()
+        opt.step([np.ones(1), np.ones(1)])
+        assert opt.report is not None
+        assert opt.report.weight_norm == ({"0": a[0]} if frozen else {"0": a[0], "1": b[0]})
+        assert opt.report.update_norm == dict.fromkeys(opt.report.weight_norm, 0.25)
+        assert opt.report.largest_weight == (a[0] if frozen else b[0])
+        found.append(opt.report.along_last)
+    assert found == [None, -0.25, -0.25, -0.25, -0.5]
+
+
+def test_an_error_leaves_the_report_of_the_step_before() -> None:
+    opt = fastlr.SGD(np.zeros(1), lr=1.0, max_norm=lambda step: 1.0 - step, report="full")
+    opt.step(np.array([2.0]))
+    before = opt.report
+    assert before is not None
+    assert (before.grad_norm, before.clip_factor) == (2.0, 0.5)
+    for g in (np.array([3.0]), np.ones(2)):
+        with pytest.raises(ValueError, match=r"max_norm\(1\)|shape"):
+            opt.step(g)
+        assert opt.report == before
+
+
+@pytest.mark.parametrize("norm", ["global", "parameter"])
+def test_infinite_gradients_are_reported_without_a_warning(norm: Any) -> None:
+    opt = fastlr.SGD(np.zeros(2), max_norm=1.0, norm=norm)
+    opt.step(np.array([np.inf, 1.0]))
+    assert opt.report is not None
+    assert (opt.report.grad_norm, opt.report.clip_factor, opt.report.nonfinite) == (math.inf, 0.0, 1)
+    assert math.isnan(opt.report.clipped_norm or 0.0)
+
+
+@pytest.mark.parametrize("options", [{}, {"max_norm": 1.0}])
+def test_there_is_none_of_steps_that_others_made(options: Any) -> None:
+    """Whose learning rates are not known here."""
+
+    def made() -> fastlr.Optimizer:
+        return fastlr.SGD([{"params": np.zeros(1)}], lr=0.5, **options)
+
+    opt, other = made(), made()
+    opt.step([np.ones(1)])
+    other.load_state_dict(opt.state_dict())
+    assert other.report is None
+    opt.add_group({"params": np.zeros(1)})
+    assert opt.report is None
+    for o, g in ((opt, [np.ones(1), np.ones(1)]), (other, [np.ones(1)])):
+        o.step(g)
+        assert o.report is not None
+        assert (o.report.step, o.report.lr) == (2, (0.5,) * len(g))
+
+
+@pytest.mark.skipif(not native.FLUSH, reason="nothing flushes here")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("options", [{"report": "basic"}, {"max_norm": 1.0}])
+def test_what_is_flushed_is_zero_in_all_figures(options: Any, dtype: str) -> None:
+    for backend in BACKENDS:
+        opt = fastlr.SGD(np.zeros(40, dtype), denormals="flush", backend=backend, **options)
+        opt.step(np.full(40, np.finfo(dtype).smallest_normal / 2, dtype))
+        assert opt.report is not None
+        assert (opt.report.grad_norm, opt.report.largest_gradient) == (0.0, 0.0)

@@ -86,3 +86,10 @@ def test_bad_states_change_nothing(state: Any) -> None:
         opt.load_state_dict(saved)
     assert outcome(opt) == before
     assert scaler.state_dict() == kept
+
+
+def test_more_steps_than_the_interval_are_enough() -> None:
+    """As after the interval was made shorter."""
+    scaler = fastlr.LossScaler(8.0, growth_interval=2, since=5)
+    scaler.update(True)
+    assert (scaler.scale, scaler.since) == (16.0, 0)

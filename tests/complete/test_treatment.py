@@ -128,7 +128,7 @@ def test_frozen_groups_are_not_measured() -> None:
     assert b[0] == 0
     assert opt.report is not None
     assert opt.report.grad_norm == 2.0
-    assert opt.report.update_norm == {"0": 1.0, "1": 0.0}
+    assert opt.report.update_norm == opt.report.weight_norm == {"0": 1.0}
     assert opt.step([np.array([0.5]), None]) is True
     assert a[0] == -1.5
 
@@ -186,3 +186,35 @@ def test_scheduled_options_are_checked_before_anything_changes() -> None:
         with pytest.raises(ValueError, match=rf"SGD\({option}=.*: {option}\(1\) must be in \(0, inf\), got 0.0"):
             opt.step(np.ones(1))
         assert outcome(opt) == before
+
+
+def test_a_fault_behind_a_mask_is_named() -> None:
+    opt = fastlr.SGD(np.zeros((2, 2)), on_nonfinite="skip")
+    bad = np.ma.array([[1.0, 2.0], [np.nan, np.nan]], mask=[[False, False], [True, True]])
+    assert opt.step(bad) is False
+    assert opt.report is not None
+    assert opt.report.reason == "the gradient of 'the array'[1, 0] is nan"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_numpy_is_not_asked_to_raise_for_what_is_meant(backend: Any) -> None:
+    w = np.zeros(2)
+    opt = fastlr.SGD(w, lr=1.0, max_norm=1.0, backend=backend)
+    with np.errstate(all="raise"):
+        opt.step(np.array([1e200, 1e-200]))
+    assert w[0] == -1
+
+
+@pytest.mark.parametrize("norm", ["global", "parameter"])
+@pytest.mark.parametrize("grad_scale", [1.0, 4.0])
+def test_the_largest_numbers_there_are(norm: Any, grad_scale: float) -> None:
+    """Whose norm may be infinite before it is divided by the scale; then nothing is left of them."""
+    g = [np.full(3, 1.7e308), np.full(2, 1e300)]
+    w = [np.zeros(3), np.zeros(2)]
+    opt = fastlr.SGD(w, lr=1.0, max_norm=1.0, norm=norm, grad_scale=grad_scale)
+    opt.step(g)
+    kept: list[np.ndarray] = []
+    groups = [[0], [1]] if norm == "parameter" else None
+    fastlr.reference.complete.step(g, kept.extend, grad_scale=grad_scale, max_norm=1.0, groups=groups)
+    assert all((a == -b).all() for a, b in zip(w, kept, strict=True))
+    assert w[0].any() == (grad_scale > 1)

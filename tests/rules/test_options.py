@@ -26,6 +26,8 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"accumulate": 0}, ValueError, "accumulate must be a whole number, at least 1, got 0"),
     ({"reduction": "max"}, ValueError, "reduction must be one of 'mean', 'sum'"),
     ({"average": 0.999}, TypeError, "(average=0.999): average must be a fastlr.EMA or fastlr.UniformAverage"),
+    ({"average": fastlr.EMA}, TypeError, "average must not be a class, but made of it: EMA()"),
+    ({"grad_scale": fastlr.LossScaler, "on_nonfinite": "skip"}, TypeError, "but made of it: LossScaler()"),
     ({"zero_grads": 1}, TypeError, "(zero_grads=1): zero_grads must be True or False"),
     ({"report": True}, ValueError, "(report=True): report must be one of 'off', 'basic', 'full'"),
     ({"report_every": 0}, ValueError, "report_every must be a whole number, at least 1, got 0"),
