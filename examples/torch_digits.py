@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 
 import fastlr.torch
 
-EPOCHS, SEEDS, BATCH = 20, 6, 32
+EPOCHS, SEEDS, BATCH = 10, 5, 32
 LAYERS = [(64, 64, 64), (512, 512)]
 
 

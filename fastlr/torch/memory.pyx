@@ -3,12 +3,12 @@
 
 Design: a plan of the engine holds addresses, but PyTorch's users may do anything between two steps: assign `p.data`,
 resize, move, replace or clear the optimizer's state, exchange parameters in a group.  Nothing tells an optimizer, so
-every step compares all that the plan was made of with what is there now.  In Python that takes 2 us a parameter, here
-0.35, for PyTorch takes 0.06 to describe a tensor, and there are five of them.
+every step compares all that the plan was made of with what is there now.  In Python that takes 2 us a parameter of
+AdamW, here 0.35, for PyTorch takes 0.06 to describe a tensor, and there are five of them.
 
 The three of the state need no look while they are *private*: nobody has asked the optimizer for its state since they
 were seen, and when they were, the counts of references said that nobody else holds the state, a tensor in it or its
-memory.  Then nobody can have changed them.
+memory.  Then nobody can have changed them, and it takes 0.16 us.
 """
 
 from cpython.dict cimport PyDict_GetItemWithError, PyDict_Next
