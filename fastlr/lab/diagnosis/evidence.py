@@ -42,6 +42,15 @@ def _too_high(trace: Trace, found: Signals | None) -> Iterator[Evidence]:
     if found.alpha >= OVER:
         yield from _overshoot(trace, found)
     yield from _peak(trace)
+    if validation_lost(trace):
+        steps, losses = trace.given("val_loss")
+        yield Evidence(
+            f"the validation loss ends at {losses[-1]:.3g}, though training began at {found.first:.3g} and ends at "
+            f"{found.last:.3g}",
+            float(steps[0]),
+            float(steps[-1]),
+            "val_loss",
+        )
     if found.uphill > 0.1:
         yield Evidence(f"{found.uphill:.0%} of the steps began uphill".replace("%", " %"), *_whole(trace))
     if not found.noise < 0.1:
@@ -133,6 +142,15 @@ def _healthy(trace: Trace, found: Signals | None) -> Iterator[Evidence]:
 def _unclear(trace: Trace, found: Signals | None) -> Iterator[Evidence]:
     count = int(np.isfinite(trace["loss"]).sum())
     yield Evidence(f"{count} losses", *_whole(trace))
+
+
+def validation_lost(trace: Trace) -> bool:
+    """Whether the last tenth of the validation losses is above twice the first training loss."""
+    _, validation = trace.given("val_loss")
+    _, losses = trace.given("loss")
+    if not len(validation) or not len(losses) or losses[0] <= 0:
+        return False
+    return float(validation[-max(1, len(validation) // 10) :].mean()) > 2 * float(losses[0])
 
 
 SPEAKS: Mapping[Fault, Callable[[Trace, Signals | None], Iterator[Evidence]]] = {

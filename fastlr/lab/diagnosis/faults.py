@@ -20,6 +20,8 @@ APART = 10.0
 LEAST = 10
 """Losses: of fewer nothing is said, unless they diverge."""
 CERTAIN = 0.99
+LIKELY = 0.86
+"""The share of the runs for fitting whose validation loss ends above twice the first loss, that were too high."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ def _verdict(trace: Trace, found: Signals | None, which: Level | None) -> Verdic
         return Verdict("unclear", 0.0, {})
     weighed = probabilities(found, which)
     fault = cast("Fault", max(weighed, key=weighed.__getitem__))
+    if fault != "too low" and evidence.validation_lost(trace):
+        return Verdict("too high", max(weighed["too high"], LIKELY), weighed)
     return Verdict(fault, min(weighed[fault], CERTAIN), weighed)
 
 
@@ -78,6 +82,8 @@ def _limits(fault: Fault, which: Level | None, trace: Trace) -> tuple[str, ...]:
     if which is not None and which != "steps" and fault not in ("diverging", "features"):
         lacking = "gradients along the steps" if "rates" in which else "the rates, and gradients along the steps"
         said.append(f"judged by {DESCRIBED[which]}, so less sure: {lacking} would tell more")
+    if fault == "too high" and evidence.validation_lost(trace):
+        said.append("overfitting can look like this too, if it is severe")
     if not math.isfinite(trace.spread) and fault in ("too high", "diverging"):
         said.append("unscaled features look like this too: standardise them if they are not")
     return tuple(said)

@@ -163,3 +163,17 @@ def test_the_less_sure_the_smaller_the_rise():
     assert 2 <= factors[0] < factors[1] < factors[2]
     lower = [advise("too high", seen, signals(seen), "steps", sure).factor for sure in (0.5, 1.0)]
     assert lower[0] == lower[1] <= 0.5
+
+
+@pytest.mark.parametrize(("end", "fault"), [(0.5, "healthy"), (50.0, "too high")])
+def test_a_validation_loss_that_is_lost_tells_a_rate_that_is_too_high(end, fault):
+    """Where the training loss does not: far too high a rate fits separable data all the same."""
+    full = trained("digits", "sgd@0.2").trace
+    columns = dict(full.columns)
+    there = np.isfinite(columns["val_loss"])
+    columns["val_loss"] = np.where(there, end, np.nan)
+    from dataclasses import replace
+
+    found = diagnose(replace(full, columns=columns))
+    assert found.fault == fault
+    assert any("validation loss ends at 50" in each.words for each in found.evidence) == (fault == "too high")
