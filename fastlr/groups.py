@@ -170,12 +170,15 @@ class Group(Mapping[str, Any]):
 
     def freeze(self) -> None:
         """Leave the group alone from now on; its gradients may be None."""
-        self._frozen = True
-        self._lay_out()
+        self._set_frozen(True)
 
     def unfreeze(self) -> None:
         """Let the group go on where it stood."""
-        self._frozen = False
+        self._set_frozen(False)
+
+    def _set_frozen(self, frozen: bool) -> None:
+        self._attached.freeze(self._index, frozen or self.by_rows)  # which raises inside a step
+        self._frozen = frozen
         self._lay_out()
 
     def restore(self, steps: int, frozen: bool, rows: "RowSteps | None") -> None:

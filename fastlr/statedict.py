@@ -92,13 +92,16 @@ def load(optimizer: "Optimizer", saved: Mapping[str, Any]) -> None:
     rules = [_saved_rule(group, entry, f"{call}: group {i}") for i, (group, entry) in enumerate(groups)]
     _check_state(saved["state"], optimizer, call)
     takers = [rows.restored(optimizer, group, entry, f"{call}: group {i}") for i, (group, entry) in enumerate(groups)]
-    check_keys(saved.get("around", {}), {} if around is None else around.state(copies=False), f"{call}: around")
+    if not isinstance(saved.get("around", {}), Mapping):
+        raise TypeError(f"{call}: around must be a mapping, got {saved['around']!r}")
+    saved_around = {"skipped": 0, **saved.get("around", {})}  # options that keep nothing may come and go
+    check_keys(saved_around, {"skipped": 0} if around is None else around.state(copies=False), f"{call}: around")
     if around is not None:
-        around.check(saved["around"], f"{call}: around")
+        around.check(saved_around, f"{call}: around")
     # Nothing has been changed yet; the next line changes nothing where it fails, and nothing below it can.
     _load_schedules(groups, call)
     if around is not None:
-        around.load(saved["around"])
+        around.load(saved_around)
     for (group, entry), rule, taker in zip(groups, rules, takers, strict=True):
         group.update(rule)
         group.restore(int(entry["steps"]), entry["frozen"], taker)

@@ -215,7 +215,7 @@ def test_goes_on_bit_for_bit_from_a_state(backend: str) -> None:
 @pytest.mark.parametrize(
     ("options", "change", "message"),
     [
-        ({}, {}, r"around must have \[\], got \['skipped', 'average'"),
+        ({}, {}, r"around must have \['skipped'\], got \['skipped', 'average'"),
         ({"accumulate": 2}, {}, r"around must have \['skipped', 'accumulated'\], got"),
         ({"accumulate": 2, "average": fastlr.EMA()}, {"skipped": -1}, "skipped must be a whole number"),
         ({"accumulate": 2, "average": fastlr.EMA()}, {"average": {"count": 1}}, "around: average must have"),
@@ -240,3 +240,18 @@ def test_states_of_other_options_are_refused(options: Any, change: Any, message:
     assert other.steps == 0
     assert not v.any()
     assert not other.state["w"]["m"].any()
+
+
+def test_what_is_no_state_is_refused() -> None:
+    opt = fastlr.Adam({"w": np.ones(3)}, max_norm=1.0)
+    with pytest.raises(TypeError, match="around must be a mapping, got 3"):
+        opt.load_state_dict(opt.state_dict() | {"around": 3})
+
+
+def test_clipping_may_begin_and_end_at_a_restart() -> None:
+    """Options that keep nothing make no difference to a state."""
+    plain, clipped = (fastlr.Adam({"w": np.ones(3)}, **options) for options in ({}, {"max_norm": 1.0}))
+    for one, other in ((plain, clipped), (clipped, plain)):
+        one.step({"w": np.ones(3)})
+        other.load_state_dict(one.state_dict())
+        assert other.steps == one.steps
