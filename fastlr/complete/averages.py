@@ -1,6 +1,6 @@
 """Averages of the weights, kept beside them and put in their place."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from fastlr.arrays import Array, empty_flat, views
@@ -19,30 +19,47 @@ def beside(params: Mapping[str, Array], names: Sequence[str]) -> dict[str, Array
 
 
 class Averages:
-    """The average of each parameter, and how many steps are in it."""
+    """How many steps are in the averages, and which of them and of the weights are in the others' place."""
 
-    def __init__(self) -> None:
-        self.arrays: dict[str, Array] = {}
+    def __init__(self, call: str) -> None:
+        self._call = call
         self.count = 0
         self.in_place = False
         """Whether the averages are where the weights belong."""
 
     @contextmanager
-    def swapped(self, params: Mapping[str, Array]) -> Iterator[None]:
+    def swapped(self, exchange: Callable[[], None]) -> Iterator[None]:
         """The averages in place of the parameters, which are put back whatever happens."""
+        if self.in_place:
+            raise RuntimeError(f"{self._call}.averaged(): the averages are in place already")
         if self.count == 0:  # nothing was averaged
             yield
             return
-        self._swap(params)
+        exchange()
+        self.in_place = True
         try:
             yield
         finally:
-            self._swap(params)
+            exchange()
+            self.in_place = False
 
-    def _swap(self, params: Mapping[str, Array]) -> None:
+    def check_weights_in_place(self, method: str) -> None:
+        """Raise while averages are where the weights belong."""
+        if self.in_place:
+            raise RuntimeError(f"{self._call}.{method}(): the averages are in place; leave averaged() first")
+
+
+class ArrayAverages(Averages):
+    """The average of each parameter."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__(call)
+        self.arrays: dict[str, Array] = {}
+
+    def exchange(self, params: Mapping[str, Array]) -> None:
+        """Put each where the other is."""
         for name, average in self.arrays.items():
             _exchange(params[name].reshape(-1), average.reshape(-1))
-        self.in_place = not self.in_place
 
 
 def _exchange(a: Array, b: Array) -> None:

@@ -6,7 +6,7 @@ sums that it gets for each parameter.  Every decision falls before anything is w
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,10 @@ from fastlr.rules.settings import above_zero
 if TYPE_CHECKING:
     from fastlr.complete.averages import Averages
     from fastlr.engine.native import Plan
-    from fastlr.groups import Group
 
 # Squares of float64 within these neither overflow nor vanish.
 SAFE = (1e-140, 1e140)
+Index: TypeAlias = tuple[int, ...]
 
 
 class Treatment:
@@ -42,11 +42,20 @@ class Treatment:
         self._before: float | None = None
         self._noted = _Noted()
 
-    def attach(self, plan: "Plan", names: Sequence[str], groups: Sequence["Group"], averages: "Averages") -> None:
-        """Work on this plan from now on, whose rows are the parameters of these names."""
-        self._plan, self._names, self._averages = plan, names, averages
-        where = {name: i for i, group in enumerate(groups) for name in group.names}
-        self._group_of = np.array([where[name] for name in names])
+    def attach(
+        self,
+        plan: "Plan",
+        names: Sequence[str],
+        groups: Sequence[int],
+        averages: "Averages",
+        place: Callable[[int, Index], Index] = lambda row, index: index,
+    ) -> None:
+        """Work on this plan from now on, whose rows are the parameters of these names, in these groups.
+
+        Where the plan's arrays are laid out otherwise than the user's, `place(row, index)` is an index of the latter.
+        """
+        self._plan, self._names, self._averages, self._place = plan, names, averages, place
+        self._group_of = np.array(groups)
         self._single = plan.rows[0][1][0].dtype == np.float32  # whose squares are safe in float64
         self._factor = 1.0
         self.forget()
@@ -79,6 +88,7 @@ class Treatment:
                 return self._refuse(gradients)
         scaled = self._scale(gradients, unscale, max_norm)
         noted.unscale, noted.share, noted.gather = unscale, share, gather
+        noted.idle = self._idle(gradients) if share == 1 or gather & Gather.KEEP else []
         self._plan.direct(gather, scaled, limit, share)
         return True
 
@@ -93,10 +103,21 @@ class Treatment:
             self._pending = None
         if noted.gather & Gather.KEEP:
             self._before, self._pending = self._along(Total.ALONG_OWN, noted.unscale), noted.unscale
+        self._follow_idle()
         if noted.share:
             self._averages.count += 1
         self.skipped = 0
         self._tell(finite=True)
+
+    def _follow_idle(self) -> None:
+        """What was passed by has made a step of zero; and its average is its weights where that of the others is."""
+        passes = self._plan.passes
+        assert passes is not None
+        for row in self._noted.idle:
+            if self._noted.gather & Gather.KEEP:
+                passes.last[row][...] = 0
+            if self._noted.share == 1:
+                passes.averages[row][...] = self._plan.rows[row][1][0]
 
     def wait(self, count: int, wanted: int) -> None:
         """Note that the gradients of a micro-batch were only added."""
@@ -198,16 +219,20 @@ class Treatment:
     def _live(self, gradients: Any) -> Iterator[tuple[int, NDArray[Any]]]:
         """(row, gradient) of what the step is about: not frozen, and not passed by."""
         for row, gradient in enumerate(self._plan.arrays_of(gradients)):
-            if gradient is not None and not self._plan.is_frozen(self._group_of[row]):
+            if gradient is not None and not self._plan.is_frozen(self._plan.rows[row][0]):
                 yield row, gradient
+
+    def _idle(self, gradients: Any) -> list[int]:
+        """The other rows."""
+        return sorted(set(range(len(self._names))).difference(row for row, _ in self._live(gradients)))
 
     def _first_fault(self, gradients: Any) -> str:
         for row, gradient in self._live(gradients):
             if not (fine := np.isfinite(gradient)).all():
                 name = self._names[row]
                 index = tuple(int(i) for i in np.argwhere(~fine)[0])
-                place = f"[{', '.join(map(str, index))}]" if index else ""
-                return f"the gradient of {name or 'the array'!r}{place} is {gradient[index]}"
+                here = ", ".join(map(str, self._place(row, index)))
+                return f"the gradient of {name or 'the array'!r}{here and f'[{here}]'} is {gradient[index]}"
         raise AssertionError("a gradient that is not finite was measured")
 
     def _tell(self, *, finite: bool) -> None:
@@ -266,6 +291,7 @@ class _Noted:
         self.grad_scale = grad_scale
         self.gather = gather
         self.unscale, self.share = 1.0, 0.0
+        self.idle: list[int] = []
         self.norm: float | None = None
         self.norms: Any = None
         self.clip: Any = None
