@@ -65,6 +65,7 @@ class Complete:
         """
         self._treatment.forget()
         self._check_together(layout)
+        self._rates += (0.0,) * (len(groups) - len(self._rates))
         if not layout.plans:
             return
         (plan,), rows = layout.plans, layout.rows

@@ -93,6 +93,9 @@ class Layout:
         self._watched = [Watched([key for key in group if _matters(key, subject)]) for group in groups]
         found = sorted(self._found(groups, state, before), key=lambda row: row.dtype)
         rows, self.shared = apart(found)
+        for row in found:
+            if row.index in self.shared:
+                row.entry.withdraw()
         shares = list(dict.fromkeys(row.share for row in rows))
         self._shares = {row.param: shares.index(row.share) for row in rows}
         self.rows = rows

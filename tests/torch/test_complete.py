@@ -1,11 +1,11 @@
 """Complete steps of PyTorch's parameters have the bits of fastlr's own on arrays, and PyTorch's habits around them."""
 
 import copy
-import gc
 import io
 import itertools
 import math
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -134,12 +134,12 @@ def line(n=2, **kwargs):
 
 def give(params, *gradients):
     for param, gradient in zip(params, gradients, strict=True):
-        param.grad = None if gradient is None else torch.as_tensor(gradient).expand_as(param).clone()
+        param.grad = None if gradient is None else torch.as_tensor(gradient, dtype=param.dtype).expand_as(param).clone()
 
 
 def everything(each, opt):
     """All that a step may change."""
-    return copy.deepcopy((each.state_dict(), opt.state_dict(), opt.steps, dict(opt.state).keys()))
+    return copy.deepcopy((each.state_dict(), opt.state_dict(), opt.steps, len(opt.state)))
 
 
 @pytest.mark.parametrize("when", [0, 2])
@@ -225,20 +225,23 @@ def test_a_loss_scaler():
 
 def test_parameters_without_a_gradient_have_no_part():
     params, opt = line(3, max_norm=1.0, average=fastlr.UniformAverage(), report="full", alpha_every=1)
+    give(params, 0.0, 0.0, None)
+    opt.step()
+    assert params[2] not in opt.state
     give(params, [0.0, 3.0, 4.0], None, None)
     opt.step()
     assert opt.report.grad_norm == 5.0
-    assert params[1] not in opt.state
     give(params, None, 3.0, None)
     opt.step()
-    assert opt.report.along_last == 0.0  # the other's step
+    assert opt.report.along_last == 0.0  # it rested in the step before
     give(params, 3.0, None, None)
     opt.step()
     assert opt.report.along_last == 0.0  # its own step was before the last
-    assert [param.tolist() for param in params[1:]] == [pytest.approx([1 - 3**-0.5] * 3), [1.0] * 3]
+    assert opt.report.along_before < 0.0
+    assert params[2].tolist() == [1.0] * 3
     with opt.averaged():
         assert params[2].tolist() == [1.0] * 3
-        assert params[1].tolist() == pytest.approx([1 - 3**-0.5] * 3)
+        assert params[1].tolist() == pytest.approx([1 - 3**-0.5 / 3] * 3)  # moved by a third in the third step
 
 
 def test_what_rests_when_averaging_begins_is_its_own_average():
@@ -606,8 +609,8 @@ def test_gradients_of_skipped_steps_are_let_go():
     params, opt = line(1, on_nonfinite="skip")
     for factor in (1.0, torch.nan):
         give(params, factor)
+        gradient = weakref.ref(params[0].grad)
         opt.step()
+        assert opt.report.applied == (factor == 1.0)
         opt.zero_grad()
-        gc.collect()
-        assert [t for t in gc.get_referrers(*opt._layout.memory.addresses) if torch.is_tensor(t)] == []
-        assert not opt._layout.memory.odd
+        assert gradient() is None
