@@ -54,7 +54,7 @@ def averaging(count: int, weights: int) -> dict[str, Step]:
     """AdamW with an average of the weights."""
     module = torch.nn.ParameterList(tensors(count, weights))
     fused = torch.optim.AdamW(module.parameters(), fused=True)
-    ema = torch.optim.swa_utils.get_ema_multi_avg_fn(0.999)
+    ema = torch.optim.swa_utils.get_ema_multi_avg_fn(0.999)  # type: ignore[no-untyped-call]
     mean = torch.optim.swa_utils.AveragedModel(module, multi_avg_fn=ema)
     ours = fastlr.torch.AdamW(module.parameters(), average=fastlr.EMA(0.999))
 
@@ -95,7 +95,7 @@ def main() -> None:
         ("100 tensors of 1,000, averaged", lambda: averaging(100, 1_000), 50),
         ("1 tensor of 10 million, averaged", lambda: averaging(1, 10_000_000), 1),
         *(
-            (f"{name}: {ROWS:,} rows of {TABLE:,} x {WIDTH}", lambda name=name: sparse(name), 2)  # type: ignore[misc]
+            (f"{name}: {ROWS:,} rows of {TABLE:,} x {WIDTH}", lambda name=name: sparse(name), 2)
             for name in ("SGD", "Adagrad", "SparseAdam")
         ),
     ]

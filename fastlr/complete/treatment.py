@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fastlr.complete.noted import Noted, clip, unscaled
 from fastlr.complete.report import NonFiniteError, Report, by_name, root
 from fastlr.engine import Gather, Total, measures
 from fastlr.rules.options import Options
@@ -40,7 +41,7 @@ class Treatment:
         self._pending: float | None = None
         """What the gradients of the kept step were multiplied by, until the next step is measured along it."""
         self._before: float | None = None
-        self._noted = _Noted()
+        self._noted = Noted()
 
     def attach(
         self,
@@ -82,7 +83,7 @@ class Treatment:
             noted.take_gradient(self._plan, unscale)
             if not self._plain_norm():
                 squares, exponent = self._squares(gradients)
-                noted.norm = _unscaled(float(np.add.accumulate(squares)[-1]), exponent, unscale)
+                noted.norm = unscaled(float(np.add.accumulate(squares)[-1]), exponent, unscale)
             gather &= ~Gather.GRADIENT
             if self._judges and not noted.finite:
                 return self._refuse(gradients)
@@ -162,15 +163,15 @@ class Treatment:
         noted = self._noted
         if self._options.norm == "global":
             assert noted.norm is not None  # it was measured
-            noted.norms, noted.clip = noted.norm, _clip(noted.norm, max_norm)
+            noted.norms, noted.clip = noted.norm, clip(noted.norm, max_norm)
             return self._set(unscale * noted.clip)
         squares, exponent = self._squares(gradients)
         if self._options.norm == "group":
             sums = np.zeros(self._group_of.max() + 1)
             np.add.at(sums, self._group_of, squares)  # in the order of the parameters
             squares = sums
-        norms = np.array([_unscaled(float(value), exponent, unscale) for value in squares])
-        clips = np.array([_clip(norm, max_norm) for norm in norms])
+        norms = np.array([unscaled(float(value), exponent, unscale) for value in squares])
+        clips = np.array([clip(norm, max_norm) for norm in norms])
         noted.norms, noted.clip = norms, clips
         self._plan.factors[:] = unscale * (clips[self._group_of] if self._options.norm == "group" else clips)
         self._factor = math.nan
@@ -277,50 +278,3 @@ class Treatment:
         if noted.clip is None:
             return noted.norm
         return math.hypot(*np.atleast_1d(np.multiply(noted.clip, noted.norms)))
-
-
-class _Noted:
-    """What is known of the step under way, or of the last one."""
-
-    def __init__(self) -> None:
-        self.done = ""
-        self.start(1.0, 0)
-
-    def start(self, grad_scale: float, gather: int) -> None:
-        """Forget the step before."""
-        self.grad_scale = grad_scale
-        self.gather = gather
-        self.unscale, self.share = 1.0, 0.0
-        self.idle: list[int] = []
-        self.norm: float | None = None
-        self.norms: Any = None
-        self.clip: Any = None
-        self.largest = 0.0
-        self.largest_unscaled: float | None = None
-        self.nonfinite: int | None = None
-        self.along: tuple[float | None, float | None] = (None, None)
-
-    @property
-    def finite(self) -> bool:
-        return self.largest < math.inf
-
-    def take_gradient(self, plan: "Plan", unscale: float) -> None:
-        """Take what was gathered of all gradients."""
-        self.norm = root(plan.total(Total.GRADIENT_SQUARES)) * unscale
-        self.largest = plan.total(Total.GRADIENT_LARGEST)
-        self.largest_unscaled = self.largest * unscale
-        self.nonfinite = int(plan.total(Total.GRADIENT_FAULTS))
-
-
-def _unscaled(squares: float, exponent: int, unscale: float) -> float:
-    """A norm as the loss has it."""
-    value = root(squares) * unscale
-    try:
-        return math.ldexp(value, exponent)
-    except OverflowError:
-        return math.inf
-
-
-def _clip(norm: float, max_norm: float) -> float:
-    """What brings gradients of this norm to the largest that they may have; NaN for NaN, 0 for an infinite norm."""
-    return 1.0 if norm <= max_norm else max_norm / norm

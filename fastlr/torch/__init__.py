@@ -5,6 +5,9 @@ loss.backward()
 opt.step()
 opt.zero_grad()
 
+What else a step may do, it does in the same call: `max_norm=1.0` clips, `on_nonfinite="skip"` leaves out a step with
+NaN, `average=fastlr.EMA()` averages the weights: see `Options`.
+
 Design:
 
     optimizers  PyTorch's classes with PyTorch's signatures; sparse_adam is one that goes by rows

@@ -148,7 +148,7 @@ class Complete:
         if saved is None:
             return
         for name in COUNTS:
-            whole(saved[name], f"{self._call}.load_state_dict: {KEY}", name, 0)
+            whole(saved.get(name), f"{self._call}.load_state_dict: {KEY}", name, 0)
         if self._scaler is not None and "grad_scale" in saved:
             deepcopy(self._scaler).load_state_dict(saved["grad_scale"])
 

@@ -27,6 +27,9 @@ class Options(TypedDict, total=False):
     have a gradient must be such as the engine steps, and of one dtype; a step raises an error otherwise, before
     anything is changed.  Parameters without a gradient have no part in norms and stay as they are.
 
+    Parts of distributed tensors are refused.  Where each process has an optimizer of some of the parameters, as in
+    PyTorch's ZeroRedundancyOptimizer, norms and skipped steps are its own.
+
     Attributes
     ----------
     backend : {"auto", "cython", "numba", "numpy"}

@@ -99,3 +99,20 @@ def test_off_says_whether_and_at_which_rates() -> None:
 def test_ratios_of_nothing() -> None:
     report = fastlr.Report(1, True, "", (), 0, 1.0, update_norm={"a": 1.0, "b": 0.0}, weight_norm={"a": 0.0, "b": 0.0})
     assert report.ratio == {"a": math.inf, "b": 0.0}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_along_the_step_of_what_was_frozen_then(backend: Any) -> None:
+    """It made none, however long its last one was."""
+    a, b = np.zeros(1), np.zeros(1)
+    opt = fastlr.SGD([{"params": a}, {"params": b}], lr=1.0, alpha_every=1, backend=backend)
+    found = []
+    for step in range(3):
+        if step != 1:
+            opt.groups[1].unfreeze()
+        else:
+            opt.groups[1].freeze()
+        opt.step([np.ones(1), np.full(1, 10.0)])
+        assert opt.report is not None
+        found.append(opt.report.along_last)
+    assert found == [None, -1.0, -1.0]
