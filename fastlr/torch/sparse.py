@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -12,8 +13,10 @@ from torch import Tensor
 
 from fastlr import kernels
 from fastlr.binding import work_of
+from fastlr.engine import Work
 from fastlr.engine.oracle_rows import OracleTable
 from fastlr.engine.rows import Table
+from fastlr.rules import Rule
 from fastlr.torch.formulas import arguments
 from fastlr.torch.layout import Layout
 from fastlr.torch.memory import flat, span
@@ -88,15 +91,20 @@ def _prepared(
     rows = _rows(gradient, call)
     tensors = [param, *(entry.state[name] for name in names)]
     shape = (prod(param.shape[:dimensions]), *param.shape[dimensions:])
-    backend = kernels.resolve(rule)
-    kind = OracleTable if backend == "numpy" else Table
     arrays = tuple(flat(tensor).reshape(shape) for tensor in tensors)
-    table = kind(work_of(rule, str(arrays[0].dtype), backend), arrays, kernels.flushes(rule))
+    kind, work = _kind(rule, str(arrays[0].dtype))
+    table = kind(work, arrays, kernels.flushes(rule))
     values = gradient._values().detach().contiguous()
     if any(_overlap(values, tensor) for tensor in tensors):
         values = values.clone()
     coefficients = table.coefficients(entry.steps + 1, arguments(rule, layout.settings(g)))
     return RowStep(param, entry, table, rows, values, coefficients)
+
+
+@lru_cache(maxsize=64)  # 30 us, and rules are the same in every step
+def _kind(rule: Rule, dtype: str) -> tuple[type[Table], Work]:
+    backend = kernels.resolve(rule)
+    return OracleTable if backend == "numpy" else Table, work_of(rule, dtype, backend)
 
 
 def _rows(gradient: Tensor, call: str) -> NDArray[np.int64]:
