@@ -98,12 +98,13 @@ def _plan(
 def plan_of(rules: Sequence[Rule], rows: Rows, grads: Sequence[Array], options: Rule) -> Plan:
     """A plan for rows of groups that have these rules, with the options that hold for all of them."""
     backend, dtype = kernels.resolve(options), str(rows[0][1][0].dtype)
-    works = [_work(rule, dtype, backend) for rule in rules]
+    works = [work_of(rule, dtype, backend) for rule in rules]
     engine = OraclePlan if backend == "numpy" else Plan
     return engine(works, rows, grads, kernels.flushes(options))
 
 
-def _work(rule: Rule, dtype: str, backend: str) -> Work:
+def work_of(rule: Rule, dtype: str, backend: str) -> Work:
+    """A group with this rule as the engine sees it."""
     kernel, coefficients = rule.kernel, rule.coefficients
     at = (0, 0) if backend == "numpy" else kernels.addresses(rule, dtype, backend)
     return Work(

@@ -193,7 +193,7 @@ class Optimizer:
         if self._plan.busy if around is None else around.busy:
             raise RuntimeError(f"{self.name}.{method}(): this optimizer is in the middle of a step; wait for its end")
         if around is not None:
-            around.check_weights_in_place(method)
+            around.averages.check_weights_in_place(method)
 
     def _arrays(self, grads: Tree) -> list[Array | None]:
         """The gradients in the order of the parameters, or an error that says where their structure differs."""

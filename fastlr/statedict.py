@@ -36,7 +36,7 @@ def save(optimizer: "Optimizer", *, copies: bool = True) -> dict[str, Any]:
     """See `Optimizer.state_dict`; without copies the arrays are those that steps update."""
     around = optimizer._complete
     if around is not None:
-        around.check_weights_in_place("state_dict")
+        around.averages.check_weights_in_place("state_dict")
     return {
         "fastlr": VERSION,
         "optimizer": optimizer.name,

@@ -10,11 +10,12 @@ from fastlr import kernels
 from fastlr.arrays import Array
 from fastlr.binding import Binding, summing
 from fastlr.complete.accumulation import Accumulator
-from fastlr.complete.averages import Averages, beside
+from fastlr.complete.averages import ArrayAverages, beside
 from fastlr.complete.report import NonFiniteError, Report
 from fastlr.complete.treatment import Treatment
 from fastlr.engine import Passes
 from fastlr.rules.base import Rule
+from fastlr.rules.options import Options
 from fastlr.rules.passes import BLENDED, CLIPPED
 from fastlr.rules.settings import whole
 from fastlr.statedict import Stateful, check_array, check_keys
@@ -29,7 +30,7 @@ class Complete:
         self._rule = rule
         self._call = name
         self.treatment = Treatment(rule, name)
-        self.averages = Averages()
+        self.averages = ArrayAverages(name)
         self.accumulator = Accumulator(rule, name) if rule.accumulate != 1 else None
         self._scaler = rule.grad_scale if isinstance(rule.grad_scale, Stateful) else None
         self._kept: dict[str, Array] = {}
@@ -45,37 +46,24 @@ class Complete:
                 self._kept |= beside(params, group.names)
         averages = [self.averages.arrays[name] for name in names] if rule.average is not None else []
         kept = [self._kept[name] for name in names] if rule.alpha_every is not None else []
-        measured = rule.max_norm is not None or rule.on_nonfinite != "propagate" or rule.report != "off" or bool(kept)
         zero = rule.zero_grads or self.accumulator is not None
         own = [*averages, *kept]
-        binding.plan.equip(self._passes(binding, measured, zero, averages, kept, own))
-        self.treatment.attach(binding.plan, names, binding.groups, self.averages)
+        dtype = str(params[names[0]].dtype)
+        binding.plan.equip(passes(dtype, measures(rule), zero, averages, kept, own))
+        self.treatment.attach(binding.plan, names, [group for group, _ in binding.plan.rows], self.averages)
         self._plan = binding.plan
         if self.accumulator is not None:
             self.accumulator.hold(params, binding.groups)
             plan = summing(binding, self.accumulator.sums, kernels.resolve(rule), kernels.flushes(rule))
             guarded = [*(array for _, arrays in binding.plan.rows for array in arrays), *own]
-            self.accumulator.attach(plan, self._passes(binding, False, rule.zero_grads, [], [], guarded))
-
-    def _passes(
-        self,
-        binding: Binding,
-        apart: bool,
-        zero: bool,
-        averages: Sequence[Array],
-        last: Sequence[Array],
-        guarded: Sequence[Array],
-    ) -> Passes:
-        dtype = str(next(iter(binding.params.values())).dtype)
-        addresses = {name: kernels.compiled(name, dtype) for name in COMPILED}
-        return Passes(apart, zero, averages, last, guarded, CLIPPED, BLENDED, addresses)
+            self.accumulator.attach(plan, passes(dtype, False, rule.zero_grads, [], [], guarded))
 
     def step(self, gradients: Sequence[Any] | None) -> bool:
         """A step, or a micro-batch of one."""
         if self.accumulator is None:
             return self._plan.step(gradients)
         with self._alone():
-            self.check_weights_in_place("step")
+            self.averages.check_weights_in_place("step")
             wanted = self.accumulator.asked(self._plan.steps)
             last = self.accumulator.count + 1 >= wanted
             grad_scale = self.treatment.number("grad_scale")
@@ -127,21 +115,13 @@ class Complete:
         """The averages in place of the parameters."""
         if self._rule.average is None:
             raise ValueError(f"{self._call}.averaged(): the optimizer must be made with average=, such as fastlr.EMA()")
-        with self.averages.claimed(f"{self._call}.averaged()"):
-            if self.busy:
-                raise RuntimeError(f"{self._call}.averaged(): this optimizer is in the middle of a step")
-            with self.averages.swapped(params):
-                yield
+        with self.averages.put_in(params, lambda: self.busy):
+            yield
 
     @property
     def busy(self) -> bool:
         """Whether a step is under way."""
         return self._plan.busy or self._one_at_a_time.locked()
-
-    def check_weights_in_place(self, method: str) -> None:
-        """Raise while averages are where the weights belong."""
-        if self.averages.in_place:
-            raise RuntimeError(f"{self._call}.{method}(): the averages are in place; leave averaged() first")
 
     def state(self, *, copies: bool) -> dict[str, Any]:
         """What a restart needs of all this."""
@@ -177,6 +157,29 @@ class Complete:
         if self._scaler is not None:
             self._scaler.load_state_dict(saved["grad_scale"])
         self.treatment.forget()
+
+
+def measures(options: Options) -> bool:
+    """Whether a step with these options sums over each parameter."""
+    return (
+        options.max_norm is not None
+        or options.on_nonfinite != "propagate"
+        or options.report != "off"
+        or options.alpha_every is not None
+    )
+
+
+def passes(
+    dtype: str,
+    apart: bool,
+    zero: bool,
+    averages: Sequence[Array],
+    last: Sequence[Array],
+    guarded: Sequence[Array] = (),
+) -> Passes:
+    """What a plan needs for steps with options."""
+    addresses = {name: kernels.compiled(name, dtype) for name in COMPILED}
+    return Passes(apart, zero, averages, last, guarded, CLIPPED, BLENDED, addresses)
 
 
 def _copied(arrays: Mapping[str, Array], copies: bool) -> dict[str, Array]:

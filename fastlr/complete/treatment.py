@@ -6,11 +6,12 @@ sums that it gets for each parameter.  Every decision falls before anything is w
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastlr.complete.noted import NOBODY, Noted, clip, unscaled
 from fastlr.complete.report import NonFiniteError, Report, root
 from fastlr.engine import Gather, Total, measures
 from fastlr.rules.averaging import share_of
@@ -20,10 +21,10 @@ from fastlr.rules.settings import above_zero
 if TYPE_CHECKING:
     from fastlr.complete.averages import Averages
     from fastlr.engine.native import Plan
-    from fastlr.groups import Group
 
 # Squares of float64 within these neither overflow nor vanish.
 SAFE = (1e-140, 1e140)
+Index: TypeAlias = tuple[int, ...]
 
 
 class Treatment:
@@ -41,15 +42,22 @@ class Treatment:
         self._pending: float | None = None
         """What the gradients of the kept step were multiplied by, until the next step is measured along it."""
         self._before: float | None = None
-        self._blank: frozenset[int] = frozenset()
-        """Rows whose kept step is zero, for they were frozen."""
-        self._noted = _Noted()
+        self._noted = Noted()
 
-    def attach(self, plan: "Plan", names: Sequence[str], groups: Sequence["Group"], averages: "Averages") -> None:
-        """Work on this plan from now on, whose rows are the parameters of these names."""
-        self._plan, self._names, self._averages = plan, names, averages
-        where = {name: i for i, group in enumerate(groups) for name in group.names}
-        self._group_of = np.array([where[name] for name in names])
+    def attach(
+        self,
+        plan: "Plan",
+        names: Sequence[str],
+        groups: Sequence[int],
+        averages: "Averages",
+        place: Callable[[int, Index], Index] = lambda row, index: index,
+    ) -> None:
+        """Work on this plan from now on, whose rows are the parameters of these names, in these groups.
+
+        Where the plan's arrays are laid out otherwise than the user's, `place(row, index)` is an index of the latter.
+        """
+        self._plan, self._names, self._averages, self._place = plan, names, averages, place
+        self._group_of = np.array(groups)
         self._single = plan.rows[0][1][0].dtype == np.float32  # whose squares are safe in float64
         self._factor = 1.0
         self.forget()
@@ -59,7 +67,6 @@ class Treatment:
         """There was no step; and none was kept."""
         self._noted.done = ""
         self._pending = None
-        self._blank = frozenset()
 
     def begin(self, gradients: Any) -> bool:
         """See `fastlr.engine.Treatment`."""
@@ -75,12 +82,13 @@ class Treatment:
             noted.take_gradient(self._plan, unscale)
             if not self._plain_norm():
                 squares, exponent = self._squares(gradients)
-                noted.norm = _unscaled(float(np.add.accumulate(squares)[-1]), exponent, unscale)
+                noted.norm = unscaled(float(np.add.accumulate(squares)[-1]), exponent, unscale)
             gather &= ~Gather.GRADIENT
             if self._judges and not noted.finite:
                 return self._refuse(gradients)
         scaled = self._scale(gradients, unscale, max_norm)
         noted.unscale, noted.share, noted.gather = unscale, share, gather
+        noted.idle = self._idle(gradients) if share == 1 or gather & (Gather.KEEP | Gather.UPDATE) else NOBODY
         self._plan.direct(gather, scaled, limit, share)
         return True
 
@@ -95,14 +103,21 @@ class Treatment:
             self._pending = None
         if noted.gather & Gather.KEEP:
             self._before, self._pending = self._along(Total.ALONG_OWN, noted.unscale), noted.unscale
-            self._keep_none(self._plan.frozen())
-        if noted.gather & Gather.UPDATE:
-            noted.frozen = self._plan.frozen()
+        self._follow_idle()
         if noted.share:
-            self._average_frozen(noted.share)
             self._averages.count += 1
         self.skipped = 0
         self._tell(finite=True)
+
+    def _follow_idle(self) -> None:
+        """What was passed by has made a step of zero; and its average is its weights where that of the others is."""
+        passes = self._plan.passes
+        assert passes is not None
+        for row in self._noted.idle:
+            if self._noted.gather & Gather.KEEP:
+                passes.last[row][...] = 0
+            if self._noted.share == 1:
+                passes.averages[row][...] = self._plan.rows[row][1][0]
 
     def wait(self, count: int, wanted: int, grad_scale: float) -> None:
         """Note that the gradients of a micro-batch were only added."""
@@ -154,19 +169,6 @@ class Treatment:
     def _along(self, column: int, unscale: float) -> float:
         return self._plan.total(column) * unscale
 
-    def _keep_none(self, frozen: frozenset[int]) -> None:
-        """Keep a step of zero where none was made, and not what was kept before."""
-        assert self._plan.passes is not None
-        for row in frozen - self._blank:
-            self._plan.passes.last[row].fill(0)
-        self._blank = frozen
-
-    def _average_frozen(self, share: float) -> None:
-        """The weights of frozen groups into their averages, where those become what the weights are."""
-        if share == 1.0 and self._plan.passes is not None:
-            for row in self._plan.frozen():
-                self._plan.passes.averages[row][...] = self._plan.rows[row][1][0]
-
     # Clipping by norms
 
     def _scale(self, gradients: Any, unscale: float, max_norm: float | None) -> bool:
@@ -176,14 +178,14 @@ class Treatment:
         noted = self._noted
         if self._options.norm == "global":
             assert noted.norm is not None  # it was measured
-            noted.norms, noted.clip = noted.norm, _clip(noted.norm, max_norm)
+            noted.norms, noted.clip = noted.norm, clip(noted.norm, max_norm)
             return self._set(unscale * noted.clip)
         squares, exponent = self._squares(gradients)
         if self._options.norm == "group":
             sums = np.zeros(self._group_of.max() + 1)
             np.add.at(sums, self._group_of, squares)  # in the order of the parameters
             squares = sums
-        with np.errstate(all="ignore"):  # as `_unscaled` and `_clip`, for many at once
+        with np.errstate(all="ignore"):  # as `unscaled` and `clip`, for many at once
             norms = np.ldexp(np.sqrt(squares) * unscale, exponent)
             clips = np.where(norms <= max_norm, 1.0, max_norm / norms)
         noted.norms, noted.clip = norms, clips
@@ -244,14 +246,21 @@ class Treatment:
             if gradient is not None and row not in frozen:
                 yield row, np.asarray(gradient)  # also what a masked array hides
 
+    def _idle(self, gradients: Any) -> frozenset[int]:
+        """The other rows."""
+        frozen = self._plan.frozen()
+        if not isinstance(gradients, np.ndarray):  # of arrays only those of frozen groups may be missing
+            return frozen
+        return frozen.union(np.flatnonzero(gradients == 0).tolist())
+
     def _first_fault(self, gradients: Any) -> str:
         for row, gradient in self._live(gradients):
             fine = np.isfinite(gradient)
             if not fine.all():
                 name = self._names[row]
                 index = tuple(int(i) for i in np.unravel_index(int(np.argmin(fine)), fine.shape))
-                place = f"[{', '.join(map(str, index))}]" if index else ""
-                return f"the gradient of {name or 'the array'!r}{place} is {gradient[index]}"
+                here = ", ".join(map(str, self._place(row, index)))
+                return f"the gradient of {name or 'the array'!r}{here and f'[{here}]'} is {gradient[index]}"
         raise AssertionError("a gradient that is not finite was measured")
 
     def _tell(self, *, finite: bool) -> None:
@@ -289,7 +298,7 @@ class Treatment:
     def _by_name(self, column: int) -> dict[str, float]:
         """Norms of the parameters that were not passed by."""
         squares = self._plan.totals[:-1, column]
-        rows = [row for row in range(len(squares)) if row not in self._noted.frozen]
+        rows = [row for row in range(len(squares)) if row not in self._noted.idle]
         return {self._names[row]: root(squares[row]) for row in rows}
 
     def _clipped_norm(self) -> float | None:
@@ -302,50 +311,3 @@ class Treatment:
             return noted.norm
         with np.errstate(invalid="ignore"):
             return math.hypot(*np.atleast_1d(np.multiply(noted.clip, noted.norms)))
-
-
-class _Noted:
-    """What is known of the step under way, or of the last one."""
-
-    def __init__(self) -> None:
-        self.done = ""
-        self.start(1.0, 0)
-
-    def start(self, grad_scale: float, gather: int) -> None:
-        """Forget the step before."""
-        self.grad_scale = grad_scale
-        self.gather = gather
-        self.unscale, self.share = 1.0, 0.0
-        self.norm: float | None = None
-        self.norms: Any = None
-        self.clip: Any = None
-        self.frozen: frozenset[int] = frozenset()
-        self.largest = 0.0
-        self.largest_unscaled: float | None = None
-        self.nonfinite: int | None = None
-        self.along: tuple[float | None, float | None] = (None, None)
-
-    @property
-    def finite(self) -> bool:
-        return self.largest < math.inf
-
-    def take_gradient(self, plan: "Plan", unscale: float) -> None:
-        """Take what was gathered of all gradients."""
-        self.norm = root(plan.total(Total.GRADIENT_SQUARES)) * unscale
-        self.largest = plan.total(Total.GRADIENT_LARGEST)
-        self.largest_unscaled = self.largest * unscale
-        self.nonfinite = int(plan.total(Total.GRADIENT_FAULTS))
-
-
-def _unscaled(squares: float, exponent: int, unscale: float) -> float:
-    """A norm as the loss has it."""
-    value = root(squares) * unscale
-    try:
-        return math.ldexp(value, exponent)
-    except OverflowError:
-        return math.inf
-
-
-def _clip(norm: float, max_norm: float) -> float:
-    """What brings gradients of this norm to the largest that they may have; NaN for NaN, 0 for an infinite norm."""
-    return 1.0 if norm <= max_norm else max_norm / norm

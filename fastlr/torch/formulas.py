@@ -4,30 +4,15 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypedDict
+from typing import Any, Literal
 
 from torch import Tensor
 
 from fastlr.rules import SGD, Adagrad, Adam, AdamW, RMSprop, Rule
-from fastlr.rules.base import Backend, Denormals
+from fastlr.rules.settings import Like
 
 PARTS = {"beta1": ("betas", 0), "beta2": ("betas", 1)}
 """Arguments of the coefficients that are not settings by that name: the setting, and which part of it."""
-
-
-class Options(TypedDict, total=False):
-    """What fastlr offers beyond PyTorch's arguments; every optimizer here takes them by keyword.
-
-    Attributes
-    ----------
-    backend : {"auto", "cython", "numba", "numpy"}
-        Who runs the arithmetic; the bits are the same.
-    denormals : {"keep", "flush"}
-        What becomes of numbers below the normal range: see `fastlr.rules.Rule`.
-    """
-
-    backend: Backend
-    denormals: Denormals
 
 
 @dataclass(frozen=True)
@@ -41,11 +26,17 @@ class Formula:
         The key in PyTorch's state of each of the rule's state arrays.
     counts : bool
         Whether PyTorch's state counts the steps, in "step".
+    like : str
+        Which of the rule's formulas is PyTorch's.
+    sparse : {"no", "too", "only"}
+        Whether PyTorch takes sparse gradients: of these the rows that they have are stepped.
     """
 
     rule: type[Rule]
     state: Mapping[str, str]
     counts: bool = True
+    like: Like = "torch"
+    sparse: Literal["no", "too", "only"] = "no"
 
     def of(self, group: Mapping[str, Any], options: Mapping[str, Any]) -> Rule:
         """The rule with the kernel that a group needs; its numbers mean nothing."""
@@ -53,7 +44,18 @@ class Formula:
         flags = {key: bool(group[key]) for key in ("amsgrad", "centered", "nesterov") if key in group}
         if "momentum" in group:
             flags["momentum"] = 0.5 * (group["momentum"] != 0)
-        return _rule(rule, tuple(flags.items()), tuple(options.items()))
+        return _rule(rule, tuple(flags.items()), (("like", self.like), *options.items()))
+
+    def names(self, rule: Rule) -> tuple[str, ...]:
+        """PyTorch's keys of the state that a rule's kernel takes, in its order."""
+        return tuple(self.state[symbol] for symbol in rule.kernel.state)
+
+    def steps_rows(self, group: Mapping[str, Any]) -> bool:
+        """Whether a step with a sparse gradient is one of the rows that it has, as a group's settings are.
+
+        Momentum is a sparse tensor then in PyTorch, and weight decay an error.
+        """
+        return self.sparse != "no" and not group.get("momentum") and not group.get("weight_decay")
 
 
 @lru_cache(maxsize=256)
@@ -62,12 +64,14 @@ def _rule(rule: type[Rule], flags: Any, options: Any) -> Rule:
 
 
 FORMULAS = {
-    SGD: Formula(SGD, {"m": "momentum_buffer"}, counts=False),
-    Adagrad: Formula(Adagrad, {"v": "sum"}),
+    SGD: Formula(SGD, {"m": "momentum_buffer"}, counts=False, sparse="too"),
+    Adagrad: Formula(Adagrad, {"v": "sum"}, sparse="too"),
     RMSprop: Formula(RMSprop, {"v": "square_avg", "a": "grad_avg", "m": "momentum_buffer"}),
     Adam: Formula(Adam, {"m": "exp_avg", "v": "exp_avg_sq", "u": "max_exp_avg_sq"}),
     AdamW: Formula(AdamW, {"m": "exp_avg", "v": "exp_avg_sq", "u": "max_exp_avg_sq"}),
 }
+SPARSE_ADAM = Formula(Adam, {"m": "exp_avg", "v": "exp_avg_sq"}, like="keras", sparse="only")
+"""`torch.optim.SparseAdam` has eps where Keras has it."""
 
 
 def arguments(rule: Rule, values: Mapping[str, Any]) -> tuple[float, ...]:
@@ -75,7 +79,7 @@ def arguments(rule: Rule, values: Mapping[str, Any]) -> tuple[float, ...]:
 
     Unlike a rule's own settings they are not checked: PyTorch takes whatever was written into a group.
     """
-    found: dict[str, Any] = {**rule.conventions["torch"], **rule.settings(), **values}
+    found: dict[str, Any] = {**rule.conventions[rule.like], **rule.settings(), **values}
     for part, (name, k) in PARTS.items():
         if name in values:
             found[part] = values[name][k]

@@ -7,6 +7,7 @@ their own, and once parted they stay so, so that parameters whose gradients come
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,9 @@ from fastlr.binding import plan_of
 from fastlr.engine.native import MisfitError, Plan
 from fastlr.rules import Rule
 from fastlr.torch.formulas import Formula, Watched, arguments
-from fastlr.torch.memory import FINE, Memory, flat, span
-from fastlr.torch.state import STEP, Entry, entry_of
+from fastlr.torch.members import Row, apart
+from fastlr.torch.memory import FINE, Memory
+from fastlr.torch.state import AVERAGE, STEP, entry_of
 from fastlr.torch.tensors import why_not
 
 Groups = list[dict[str, Any]]
@@ -40,34 +42,15 @@ class Subject:
         Settings of the rule that PyTorch does not have.
     initial : mapping of str to float
         What a state tensor starts with where that is not 0, by PyTorch's key.
+    averages : bool
+        Whether averages of the weights are taken.
     """
 
     call: str
     formula: Formula
     options: Mapping[str, Any]
     initial: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A parameter that the engine steps.
-
-    Attributes
-    ----------
-    index : int
-        Which one, in the order of all groups.
-    group : int
-    dtype : str
-    share : tuple
-        Who has the same one is in the same group of the engine: the group, the share before, the steps taken.
-    """
-
-    index: int
-    param: Tensor
-    group: int
-    dtype: str
-    entry: Entry
-    share: tuple[Any, ...]
+    averages: bool
 
 
 @dataclass(frozen=True)
@@ -87,7 +70,7 @@ class Layout:
     subject : Subject
     groups : list of dict
         The optimizer's.
-    state : mapping of tensor to dict
+    state : dict of tensor to dict
         The optimizer's; what is missing is added.
     before : Layout, optional
         The one that does not hold any more: those whom it has parted stay so.
@@ -98,26 +81,31 @@ class Layout:
         Where everything is.
     shared : set of int
         Parameters that the engine cannot step because their memory is that of others as well.
+    rows : list of Row
+        What it steps.
     """
 
     def __init__(
-        self, subject: Subject, groups: Groups, state: Mapping[Tensor, dict[str, Any]], before: "Layout | None" = None
+        self, subject: Subject, groups: Groups, state: dict[Tensor, dict[str, Any]], before: "Layout | None" = None
     ) -> None:
-        self._subject = subject
+        self.subject = subject
         self._kinds = [_kind(subject, group) for group in groups]
         self._watched = [Watched([key for key in group if _matters(key, subject)]) for group in groups]
         found = sorted(self._found(groups, state, before), key=lambda row: row.dtype)
-        rows, self.shared = _apart(found)
+        rows, self.shared = apart(found)
+        for row in found:
+            if row.index in self.shared:
+                row.entry.withdraw()
         shares = list(dict.fromkeys(row.share for row in rows))
         self._shares = {row.param: shares.index(row.share) for row in rows}
-        self._rows = rows
+        self.rows = rows
         self._untried = [row.entry for row in rows if row.entry.fresh]
         self._shares_of = [sorted({self._shares[r.param] for r in rows if r.group == g}) for g in range(len(groups))]
         count = STEP if subject.formula.counts else None
         self.memory = Memory(
             [group["params"] for group in groups],
             state,
-            [(row.index, row.entry.state, row.entry.names, count, self._shares[row.param]) for row in rows],
+            [(row.index, row.entry.state, row.entry.watched, count, self._shares[row.param]) for row in rows],
         )
         self._where: dict[int, tuple[Plan, int]] = {}
         self._parts = [self._part(dtype) for dtype in dict.fromkeys(row.dtype for row in rows)]  # as they are sorted
@@ -125,48 +113,50 @@ class Layout:
             watched.changed(group)
             self._configure(g)
 
-    def _found(self, groups: Groups, state: Mapping[Tensor, dict[str, Any]], before: "Layout | None") -> Iterator[Row]:
+    def _found(self, groups: Groups, state: dict[Tensor, dict[str, Any]], before: "Layout | None") -> Iterator[Row]:
         """The parameters that the engine can step: those that have a gradient or all of their state."""
-        shares = before._shares if before else {}
+        subject, shares = self.subject, before._shares if before else {}
         index = -1
         for g, group in enumerate(groups):
-            names = tuple(self._subject.formula.state[symbol] for symbol in self._kinds[g][0].kernel.state)
+            names = subject.formula.names(self.rule(g))
+            needed = names + (AVERAGE,) * subject.averages
             for param in group["params"]:
                 index += 1
-                if why_not(param, param.grad, group):
+                if subject.formula.sparse == "only" or why_not(param, param.grad, group):
                     continue
-                if param.grad is None and not all(name in state.get(param, ()) for name in names):
+                if param.grad is None and not all(name in state.get(param, ()) for name in needed):
                     continue
                 entry = entry_of(
                     param,
                     state,
                     names,
-                    self._subject.initial,
-                    counts=self._subject.formula.counts,
-                    call=f"{self._subject.call}.step(): parameter {index}",
+                    subject.initial,
+                    counts=subject.formula.counts,
+                    call=f"{subject.call}.step(): parameter {index}",
+                    averages=subject.averages,
                 )
                 yield Row(index, param, g, str(param.dtype), entry, (g, shares.get(param), entry.steps))
 
     def _part(self, dtype: str) -> Part:
         """The plan for the parameters of one dtype."""
-        rows = [row for row in self._rows if row.dtype == dtype]
+        rows = [row for row in self.rows if row.dtype == dtype]
         shares = list(dict.fromkeys(self._shares[row.param] for row in rows))
         first = {self._shares[row.param]: row for row in reversed(rows)}
         plan = plan_of(
             [self._kinds[first[share].group][0] for share in shares],
-            [(shares.index(self._shares[row.param]), _arrays(row)) for row in rows],
+            [(shares.index(self._shares[row.param]), row.arrays) for row in rows],
             (),
             self._kinds[0][0],
         )
         for k, share in enumerate(shares):
             self._where[share] = plan, k
             plan.set_count(k, first[share].entry.steps)
-        begin = [row.dtype for row in self._rows].index(dtype)
+        begin = [row.dtype for row in self.rows].index(dtype)
         return Part(plan, rows, self.memory.addresses[begin : begin + len(rows)])
 
     def _configure(self, g: int) -> None:
         """Let the engine compute with a group's settings as they are now."""
-        found = arguments(self._kinds[g][0], self._watched[g].values())
+        found = arguments(self.rule(g), self.settings(g))
         for share in self._shares_of[g]:
             plan, k = self._where[share]
             plan.configure(k, found)
@@ -184,10 +174,27 @@ class Layout:
             return False
         for g, (watched, group) in enumerate(zip(self._watched, groups, strict=True)):
             if watched.changed(group):
-                if watched.scheduled or _kind(self._subject, group) != self._kinds[g]:
+                if watched.scheduled or _kind(self.subject, group) != self._kinds[g]:
                     return False
                 self._configure(g)
         return self.memory.read(groups, exposed) == FINE
+
+    @property
+    def plans(self) -> list[Plan]:
+        """One for each dtype."""
+        return [part.plan for part in self._parts]
+
+    def rule(self, g: int) -> Rule:
+        """The rule of one of PyTorch's groups; its numbers mean nothing."""
+        return self._kinds[g][0]
+
+    def settings(self, g: int) -> dict[str, Any]:
+        """A group's settings, tensors as numbers."""
+        return self._watched[g].values()
+
+    def rates(self) -> tuple[float, ...]:
+        """The learning rate of each group."""
+        return tuple(float(self.settings(g)["lr"]) for g in range(len(self._watched)))
 
     def step(self) -> bool:
         """Step all parameters whose gradients were found.
@@ -195,22 +202,27 @@ class Layout:
         Returns
         -------
         bool
-            Whether the step was applied.
+            Whether the step was applied; where not, nothing was changed.
         """
         for share, count in self.memory.steps():
             plan, k = self._where[share]
             if plan.count(k) != count:
                 plan.set_count(k, count)
-        applied = [self._stepped(part) for part in self._parts]
-        if not all(applied):
-            self.withdraw()
-            return False
+        for part in self._parts:
+            if not self._stepped(part):  # with what may skip a step there is one part only
+                self.withdraw()
+                return False
+        self.finish()
+        return True
+
+    def finish(self) -> None:
+        """Count a step that was made, in the state and for autograd."""
         self._untried = []
         torch.autograd.graph.increment_version(self.memory.done())
-        return True
 
     def withdraw(self) -> None:
         """Take state that was added for a step out again if that step was not taken: it would look like an old one."""
+        self.memory.release()
         for entry in self._untried:
             entry.withdraw()
         self._untried = []
@@ -233,6 +245,16 @@ class Layout:
         return self.memory.take(index, copy.copy_(param.grad))
 
 
+@contextmanager
+def withdrawing(layout: Layout) -> Iterator[None]:
+    """Withdraw a layout's state if something is raised before its step."""
+    try:
+        yield
+    except BaseException:
+        layout.withdraw()
+        raise
+
+
 def _kind(subject: Subject, group: Mapping[str, Any]) -> tuple[Rule, tuple[bool, ...]]:
     """What of a group's settings a layout depends on."""
     return subject.formula.of(group, subject.options), tuple(bool(group.get(switch)) for switch in SWITCHES)
@@ -240,24 +262,3 @@ def _kind(subject: Subject, group: Mapping[str, Any]) -> tuple[Rule, tuple[bool,
 
 def _matters(key: str, subject: Subject) -> bool:
     return key in SWITCHES or (key in subject.formula.rule.kinds() and key != "initial_accumulator_value")
-
-
-def _arrays(row: Row) -> tuple[NDArray[Any], ...]:
-    """The weights and the state of a row as arrays over their memory."""
-    return tuple(flat(tensor) for tensor in (row.param, *(row.entry.state[name] for name in row.entry.names)))
-
-
-def _apart(rows: list[Row]) -> tuple[list[Row], set[int]]:
-    """The rows that share no memory, which steps of several threads would write twice; and which others do."""
-    spans = sorted(
-        (*found, row.index)
-        for row in rows
-        for tensor in (row.param, *(row.entry.state[name] for name in row.entry.names))
-        if (found := span(tensor)) and found[0] < found[1]
-    )
-    shared, end = set(), 0
-    for begin, until, index in spans:
-        if begin < end:
-            shared.add(index)
-        end = max(end, until)
-    return [row for row in rows if row.index not in shared], shared

@@ -414,9 +414,13 @@ cdef class Memory:
                 (<float *> self._rows[i].count)[0] += 1
             elif self._rows[i].count != NULL:
                 (<double *> self._rows[i].count)[0] += 1
+        self.release()
+        return changed
+
+    def release(self):
+        """Let go of the gradients."""
         self._gradients.clear()
         self.odd.clear()
-        return changed
 
 
 cdef bint is_alone(tensor) except -1:

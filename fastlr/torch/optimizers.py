@@ -10,7 +10,8 @@ from typing_extensions import Unpack
 from fastlr import rules
 from fastlr.rules.settings import Schedulable
 from fastlr.torch.base import Optimizer
-from fastlr.torch.formulas import FORMULAS, Options
+from fastlr.torch.formulas import FORMULAS
+from fastlr.torch.options import Options
 
 Rate: TypeAlias = Schedulable | Tensor
 """A number, a tensor of one, or a function of the 0-based step."""
@@ -34,7 +35,7 @@ class SGD(Optimizer, torch.optim.SGD):
     differentiable : bool
         Leave all to PyTorch's code, through which gradients can flow.
     **options
-        `backend`, `denormals`: see `fastlr.torch.Options`.
+        `max_norm`, `on_nonfinite`, `average`, `report`, `backend`, ...: see `fastlr.torch.Options`.
 
     Examples
     --------
@@ -99,7 +100,7 @@ class Adagrad(Optimizer, torch.optim.Adagrad):
     differentiable : bool
         Leave all to PyTorch's code, through which gradients can flow.
     **options
-        `backend`, `denormals`: see `fastlr.torch.Options`.
+        `max_norm`, `on_nonfinite`, `average`, `report`, `backend`, ...: see `fastlr.torch.Options`.
 
     Examples
     --------
@@ -162,7 +163,7 @@ class RMSprop(Optimizer, torch.optim.RMSprop):
     foreach : bool, optional
         For the sake of PyTorch's signature: it changes nothing.
     **options
-        `backend`, `denormals`: see `fastlr.torch.Options`.
+        `max_norm`, `on_nonfinite`, `average`, `report`, `backend`, ...: see `fastlr.torch.Options`.
 
     Examples
     --------
@@ -228,7 +229,7 @@ class Adam(Optimizer, torch.optim.Adam):
     capturable, differentiable : bool
         Leave all to PyTorch's code.
     **options
-        `backend`, `denormals`: see `fastlr.torch.Options`.
+        `max_norm`, `on_nonfinite`, `average`, `report`, `backend`, ...: see `fastlr.torch.Options`.
 
     Examples
     --------
@@ -297,7 +298,7 @@ class AdamW(Optimizer, torch.optim.AdamW):
     capturable, differentiable : bool
         Leave all to PyTorch's code.
     **options
-        `backend`, `denormals`: see `fastlr.torch.Options`.
+        `max_norm`, `on_nonfinite`, `average`, `report`, `backend`, ...: see `fastlr.torch.Options`.
 
     Examples
     --------

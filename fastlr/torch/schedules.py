@@ -67,6 +67,12 @@ class Schedules:
             for name, value in functions.items():
                 group[name] = self._at(name, value)
 
+    def numbers(self, groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """What the groups hold where there are functions."""
+        return [
+            {name: group[name] for name in functions} for group, functions in zip(groups, self._groups, strict=True)
+        ]
+
     def _absorb(self, group: dict[str, Any], functions: dict[str, Any]) -> None:
         for name in self._settings:
             value = group.get(name)

@@ -1,7 +1,7 @@
 """Which tensors the engine can step where they are."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch.nn import Parameter
 from fastlr.torch import memory
 
 DTYPES = (torch.float32, torch.float64)
+SPARSE = "sparse gradients"
 
 
 def local(tensor: Tensor) -> Tensor | None:
@@ -54,7 +55,7 @@ def why_not(param: Tensor, gradient: Tensor | None, group: dict[str, Any]) -> st
         if group.get(option):
             return f"{option}=True"
     if gradient is not None and gradient.layout is not torch.strided:
-        return "sparse gradients"
+        return SPARSE
     tensor = local(param)
     if tensor is None:
         return f"the type {type(param).__name__}"
@@ -82,8 +83,19 @@ def is_dense(tensor: Tensor) -> bool:
     return True
 
 
-def alike(tensor: Tensor, param: Tensor) -> bool:
+def index_at(shape: Sequence[int], strides: Sequence[int], offset: int) -> tuple[int, ...]:
+    """The index of the element that lies so many elements behind the first of a dense tensor."""
+    index = [0] * len(shape)
+    for k in sorted(range(len(shape)), key=lambda k: strides[k], reverse=True):
+        if shape[k] > 1:
+            index[k], offset = divmod(offset, strides[k])
+    return tuple(index)
+
+
+def alike(tensor: Any, param: Tensor) -> bool:
     """Whether a tensor of the state lies in memory as its parameter does, so that a kernel can pair their elements."""
+    if not isinstance(tensor, Tensor):
+        return False
     here, there = local(tensor), local(param)
     if here is None or there is None or here.layout is not torch.strided:
         return False

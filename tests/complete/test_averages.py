@@ -38,6 +38,21 @@ def test_by_definition(average: Any, expected: float) -> None:
     assert w[0] == 3
 
 
+@pytest.mark.parametrize("backend", ["cython", "numpy"])
+def test_what_rests_when_averaging_begins_is_its_own_average(backend: Any) -> None:
+    """And not what it was long before."""
+    a, b = np.zeros(2), np.zeros(2)
+    average = fastlr.EMA(decay=0.5, start=2)
+    opt = fastlr.SGD([{"params": a}, {"params": b}], lr=1.0, average=average, backend=backend)
+    for step in range(4):  # b is 1, 2, 2, 2
+        if step == 2:
+            opt.groups[1].freeze()
+        opt.step([-np.ones(2), -np.ones(2)])
+    with opt.averaged():
+        assert b.tolist() == [2.0, 2.0]
+    assert b.tolist() == [2.0, 2.0]
+
+
 def test_a_constant_stays_exactly_where_it_is() -> None:
     """Shares that are rounded to float32 do not add up to 1, and would let an average drift."""
     w = np.full(100, 0.1, dtype="float32")

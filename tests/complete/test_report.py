@@ -169,3 +169,20 @@ def test_what_is_flushed_is_zero_in_all_figures(options: Any, dtype: str) -> Non
         opt.step(np.full(40, np.finfo(dtype).smallest_normal / 2, dtype))
         assert opt.report is not None
         assert (opt.report.grad_norm, opt.report.largest_gradient) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_along_the_step_of_what_was_frozen_then(backend: Any) -> None:
+    """It made none, however long its last one was."""
+    a, b = np.zeros(1), np.zeros(1)
+    opt = fastlr.SGD([{"params": a}, {"params": b}], lr=1.0, alpha_every=1, backend=backend)
+    found = []
+    for step in range(3):
+        if step != 1:
+            opt.groups[1].unfreeze()
+        else:
+            opt.groups[1].freeze()
+        opt.step([np.ones(1), np.full(1, 10.0)])
+        assert opt.report is not None
+        found.append(opt.report.along_last)
+    assert found == [None, -1.0, -1.0]

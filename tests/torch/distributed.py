@@ -5,6 +5,7 @@ python -m tests.torch.distributed RANK STORE
 
 import sys
 
+import pytest
 import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
@@ -67,6 +68,8 @@ def fsdp(rank):
         each(batch(step, rank)).square().mean().backward()
         opt.step()
     assert opt._layout.memory.has(0)
+    with pytest.raises(TypeError, match=r"must be whole tensors, got parts of distributed ones"):
+        fastlr.torch.AdamW(each.parameters(), max_norm=1.0).step()
     saved = get_optimizer_state_dict(each, opt)
     assert saved["state"]["0.weight"]["exp_avg"].full_tensor().shape == (6, 4)
     return [param.full_tensor() for param in each.parameters()]

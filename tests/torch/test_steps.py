@@ -92,8 +92,8 @@ def test_any_sequence_of_subsets(subsets):
 
 def test_alternating_subsets_are_laid_out_once(monkeypatch):
     made = []
-    original = fastlr.torch.base.Layout
-    monkeypatch.setattr(fastlr.torch.base, "Layout", lambda *args: made.append(1) or original(*args))
+    original = fastlr.torch.stepping.Layout
+    monkeypatch.setattr(fastlr.torch.stepping, "Layout", lambda *args: made.append(1) or original(*args))
     twins = Twins("Adam", {})
     for step in range(40):
         twins.step(lambda each, opt, step=step: list(each.parameters())[step % 3].__setattr__("grad", None))
