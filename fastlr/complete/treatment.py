@@ -251,7 +251,8 @@ class Treatment:
         frozen = self._plan.frozen()
         if not isinstance(gradients, np.ndarray):  # of arrays only those of frozen groups may be missing
             return frozen
-        return frozen.union(np.flatnonzero(gradients == 0).tolist())
+        absent = np.flatnonzero(gradients == 0).tolist()
+        return frozen.union(row for row in absent if self._plan.rows[row][1][0].size)  # what is empty has no address
 
     def _first_fault(self, gradients: Any) -> str:
         for row, gradient in self._live(gradients):
