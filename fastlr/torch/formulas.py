@@ -79,11 +79,16 @@ def arguments(rule: Rule, values: Mapping[str, Any]) -> tuple[float, ...]:
 
     Unlike a rule's own settings they are not checked: PyTorch takes whatever was written into a group.
     """
-    found: dict[str, Any] = {**rule.conventions[rule.like], **rule.settings(), **values}
+    found = {**_defaults(rule), **values}
     for part, (name, k) in PARTS.items():
         if name in values:
             found[part] = values[name][k]
     return tuple(float(found[name]) for name in rule.coefficients.arguments[1:])
+
+
+@lru_cache(maxsize=256)
+def _defaults(rule: Rule) -> dict[str, Any]:
+    return {**rule.conventions[rule.like], **rule.settings()}
 
 
 def plain(value: Any) -> Any:

@@ -92,7 +92,7 @@ def _prepared(
     tensors = [param, *(entry.state[name] for name in names)]
     shape = (prod(param.shape[:dimensions]), *param.shape[dimensions:])
     arrays = tuple(flat(tensor).reshape(shape) for tensor in tensors)
-    kind, work = _kind(rule, str(arrays[0].dtype))
+    kind, work = _kind(rule, param.dtype)
     table = kind(work, arrays, kernels.flushes(rule))
     values = gradient._values().detach().contiguous()
     if any(_overlap(values, tensor) for tensor in tensors):
@@ -102,9 +102,9 @@ def _prepared(
 
 
 @lru_cache(maxsize=64)  # 30 us, and rules are the same in every step
-def _kind(rule: Rule, dtype: str) -> tuple[type[Table], Work]:
+def _kind(rule: Rule, dtype: torch.dtype) -> tuple[type[Table], Work]:
     backend = kernels.resolve(rule)
-    return OracleTable if backend == "numpy" else Table, work_of(rule, dtype, backend)
+    return OracleTable if backend == "numpy" else Table, work_of(rule, str(dtype).removeprefix("torch."), backend)
 
 
 def _rows(gradient: Tensor, call: str) -> NDArray[np.int64]:

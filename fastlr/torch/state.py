@@ -57,7 +57,6 @@ class Entry:
             del self.owner[self.param]
 
 
-@torch.no_grad()
 def entry_of(
     param: Tensor,
     owner: MutableMapping[Tensor, dict[str, Any]],
@@ -99,6 +98,7 @@ def entry_of(
     return Entry(param, owner, entry, names, names + (AVERAGE,) * averages, steps, fresh, absent)
 
 
+@torch.no_grad()
 def _begun(average: Any, param: Tensor) -> Tensor:
     """An average that lies as the parameter does: the same, or of another shape or none, the weights."""
     same = isinstance(average, Tensor) and average.shape == param.shape
@@ -107,6 +107,7 @@ def _begun(average: Any, param: Tensor) -> Tensor:
     )
 
 
+@torch.no_grad()
 def _laid_out(tensor: Any, param: Tensor, label: str) -> Tensor:
     """The tensor's numbers in the dtype and memory format that the parameter has now."""
     if not isinstance(tensor, Tensor) or tensor.shape != param.shape:
