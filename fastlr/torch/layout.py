@@ -95,7 +95,7 @@ class Layout:
         rows, self.shared = apart(found)
         for row in found:
             if row.index in self.shared:
-                row.entry.withdraw()
+                row.entry.withdraw(state)
         shares = list(dict.fromkeys(row.share for row in rows))
         self._shares = {row.param: shares.index(row.share) for row in rows}
         self.rows = rows
@@ -224,7 +224,7 @@ class Layout:
         """Take state that was added for a step out again if that step was not taken: it would look like an old one."""
         self.memory.release()
         for entry in self._untried:
-            entry.withdraw()
+            entry.withdraw(self.memory.state)
         self._untried = []
 
     def _stepped(self, part: Part) -> bool:

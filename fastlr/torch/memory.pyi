@@ -22,6 +22,7 @@ def span(tensor: Tensor) -> tuple[int, int] | None: ...
 class Memory:
     addresses: NDArray[np.int64]
     private: bool
+    state: dict[Any, Any]
     odd: list[tuple[int, Tensor]]
     def __init__(
         self,

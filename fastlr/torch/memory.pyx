@@ -166,7 +166,7 @@ cdef class Memory:
 
     cdef list _members, _params, _entries, _tensors, _names, _counts, _count_names, _gradients
     cdef list _keys, _values
-    cdef object _state
+    cdef readonly object state
     cdef readonly bint private
     cdef int _calm, _patience
     cdef readonly list odd
@@ -183,7 +183,7 @@ cdef class Memory:
         self._members = [list(each) for each in members]
         if not isinstance(state, dict):
             raise TypeError(f"the state must be a dict, got {type(state).__name__}")
-        self._state, self._patience = state, PATIENCE
+        self.state, self._patience = state, PATIENCE
         self._keys, self._values = list(state.keys()), list(state.values())
         params = [tensor for each in self._members for tensor in each]
         self._count = len(rows)
@@ -301,7 +301,7 @@ cdef class Memory:
     cdef bint _is_private(self) except -1:
         """Whether the optimizer and we have the only references to the state, its entries, their tensors and memory."""
         cdef int i
-        state = self._state
+        state = self.state
         if others is None or not FASTLR_EXACT_COUNTS or Py_REFCNT(state) > OF_STATE + 1:
             return False
         for i in range(self._count):
@@ -326,9 +326,9 @@ cdef class Memory:
         cdef PyObject *key
         cdef PyObject *value
         cdef Py_ssize_t at = 0, i = 0
-        if len(self._state) != len(self._keys):
+        if len(self.state) != len(self._keys):
             return False
-        while PyDict_Next(self._state, &at, &key, &value):
+        while PyDict_Next(self.state, &at, &key, &value):
             if key != <PyObject *> self._keys[i] or value != <PyObject *> self._values[i]:
                 return False
             i += 1

@@ -74,7 +74,7 @@ def prepared(
             yield _prepared(layout, param, g, state, entries, f"{layout.subject.call}.step(): parameter {index}")
     except BaseException:
         for entry in entries:
-            entry.withdraw()
+            entry.withdraw(state)
         raise
 
 

@@ -24,8 +24,6 @@ class Entry:
     Attributes
     ----------
     param : Tensor
-    owner : dict
-        The optimizer's state.
     state : dict
         The entry itself.
     names : tuple of str
@@ -41,7 +39,6 @@ class Entry:
     """
 
     param: Tensor
-    owner: MutableMapping[Tensor, dict[str, Any]]
     state: dict[str, Any]
     names: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
@@ -49,12 +46,12 @@ class Entry:
     fresh: tuple[str, ...] = ()
     absent: bool = False
 
-    def withdraw(self) -> None:
-        """Be as before the first step, which was not taken after all."""
+    def withdraw(self, owner: MutableMapping[Tensor, dict[str, Any]]) -> None:
+        """Be as before the first step, which was not taken after all, in the optimizer's state."""
         for name in self.fresh:
             self.state.pop(name, None)
-        if self.absent and self.owner.get(self.param) is self.state:
-            del self.owner[self.param]
+        if self.absent and owner.get(self.param) is self.state:
+            del owner[self.param]
 
 
 def entry_of(
@@ -78,7 +75,7 @@ def entry_of(
         For a state of another shape, or a count that is none.
     """
     if not names and not counts and not averages:
-        return Entry(param, owner, {})
+        return Entry(param, {})
     absent = param not in owner
     entry = owner[param] = {} if absent else owner[param]
     new = [name for name in names if entry.get(name) is None]
@@ -95,7 +92,7 @@ def entry_of(
         fresh += (AVERAGE,) * (AVERAGE not in entry)
         if not alike(entry.get(AVERAGE), param):
             entry[AVERAGE] = _begun(entry.get(AVERAGE), param)
-    return Entry(param, owner, entry, names, names + (AVERAGE,) * averages, steps, fresh, absent)
+    return Entry(param, entry, names, names + (AVERAGE,) * averages, steps, fresh, absent)
 
 
 @torch.no_grad()
