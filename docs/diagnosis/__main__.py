@@ -1,7 +1,8 @@
 """Builds the corpus, judges the diagnosis and writes docs/diagnosis.md and docs/diagnosis.json.
 
-.venv/bin/python -m docs.diagnosis           build, judge, write: about ten minutes
+.venv/bin/python -m docs.diagnosis           build, judge, write: a quarter of an hour
 .venv/bin/python -m docs.diagnosis --fit     fit the weights anew before
+.venv/bin/python -m docs.diagnosis --again   measure the cost alone, and write again
 """
 
 import argparse
@@ -62,10 +63,10 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fit", action="store_true", help="fit the weights anew before")
-    parser.add_argument("--again", action="store_true", help="write again, from the numbers that are there")
+    parser.add_argument("--again", action="store_true", help="measure the cost alone, and write again")
     args = parser.parse_args()
     numbers = HERE / "diagnosis.json"
-    figures = json.loads(numbers.read_text()) if args.again else measured(args.fit)
+    figures = json.loads(numbers.read_text()) | {"cost": cost.share()} if args.again else measured(args.fit)
     numbers.write_text(json.dumps(figures, indent=1) + "\n")
     (HERE / "diagnosis.md").write_text(document.written(figures))
 
