@@ -72,11 +72,17 @@ def test_an_unknown_instruction_set_is_refused(level: str) -> None:
     assert f"ImportError: FASTLR_CPU={level}: must be one of {known} on this processor; unset it" in done.stderr
 
 
-def test_costs_under_150_ms_more_than_numpy() -> None:
-    # The processor's time, whoever else runs.
-    code = "import time, numpy; t = time.process_time(); import fastlr; print(time.process_time() - t)"
-    seconds = min(float(python(code).stdout) for _ in range(5))
-    assert 0 < seconds < 0.150
+def test_costs_less_than_twice_what_numpy_costs() -> None:
+    """In the processor's time, whoever else runs: 75 ms where NumPy takes 60."""
+    code = """
+from time import process_time
+begin = process_time()
+import numpy
+middle = process_time()
+import fastlr
+print((process_time() - middle) / (middle - begin))
+"""
+    assert 0 < min(float(python(code).stdout) for _ in range(5)) < 2
 
 
 LAYERS = {
