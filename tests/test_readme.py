@@ -17,5 +17,5 @@ def test_python_blocks_run(k, tmp_path, monkeypatch):
     __import__(f"readme_block_{k}")
 
 
-def test_there_are_seven():
-    assert len(BLOCKS) == 7
+def test_there_are_eight():
+    assert len(BLOCKS) == 8

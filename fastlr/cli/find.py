@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastlr import plots
 from fastlr.cli import tasks, terminal
-from fastlr.cli.arguments import check_output, comma_separated, positive, whole
+from fastlr.cli.arguments import check_output, positive, whole
 from fastlr.cli.command import CommandError, Commands
-from fastlr.lab import OPTIMIZERS, Choice, Finding, find_lr, records
+from fastlr.lab import Choice, Finding, find_lr, records
 from fastlr.lab.finding.result import HEADER, summary
 from fastlr.lab.plain import plain
 from fastlr.lab.sweeps.driver import choices_of
@@ -46,14 +46,7 @@ def add_to(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(command=_find)
-    parser.add_argument("data", metavar="DATA", help=f"{', '.join(tasks.KNOWN)}, or the path of a CSV file")
-    parser.add_argument(
-        "--optimizers",
-        type=comma_separated,
-        default=("sgd",),
-        metavar="NAMES",
-        help=f"default: sgd; known: {', '.join(OPTIMIZERS)}",
-    )
+    tasks.add_search(parser)
     parser.add_argument(
         "--min-lr", type=float, default=1e-6, metavar="X", help="the lowest rate (default: %(default)s)"
     )
@@ -65,9 +58,6 @@ def add_to(commands: Commands) -> None:
     tasks.add_seeds(parser)
     parser.add_argument(
         "--epochs", type=positive, metavar="N", help="of the runs the rate is for; default: as in fastlr train"
-    )
-    parser.add_argument(
-        "--part", choices=("test", "train"), default="test", help="whose loss is to be low (default: test)"
     )
     tasks.add_task(parser)
     output = parser.add_argument_group("output")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastlr import plots
 from fastlr.cli import tasks, terminal
-from fastlr.cli.arguments import check_output, comma_separated, positive
+from fastlr.cli.arguments import check_output, positive
 from fastlr.cli.command import CommandError, Commands
-from fastlr.lab import OPTIMIZERS, Adaptive, Choice, Curve, Sweep, rates, records, sweep
+from fastlr.lab import Adaptive, Choice, Curve, Sweep, rates, records, sweep
 from fastlr.lab.plain import plain
 from fastlr.lab.sweeps import tables
 from fastlr.lab.sweeps.driver import choices_of
@@ -49,14 +49,7 @@ def add_to(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(command=_sweep)
-    parser.add_argument("data", metavar="DATA", help=f"{', '.join(tasks.KNOWN)}, or the path of a CSV file")
-    parser.add_argument(
-        "--optimizers",
-        type=comma_separated,
-        default=("sgd",),
-        metavar="NAMES",
-        help=f"default: sgd; known: {', '.join(OPTIMIZERS)}",
-    )
+    tasks.add_search(parser)
     parser.add_argument("--low", type=float, default=1e-5, metavar="X", help="the lowest rate (default: %(default)s)")
     parser.add_argument("--high", type=float, default=10.0, metavar="X", help="the highest (default: %(default)s)")
     parser.add_argument("--count", type=positive, default=15, metavar="N", help="how many (default: %(default)s)")
@@ -68,9 +61,6 @@ def add_to(commands: Commands) -> None:
     )
     tasks.add_seeds(parser)
     parser.add_argument("--epochs", type=positive, metavar="N", help="default: 200 for blobs, else as in fastlr train")
-    parser.add_argument(
-        "--part", choices=("test", "train"), default="test", help="whose loss is to be low (default: test)"
-    )
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="processes (default: %(default)s)")
     tasks.add_task(parser)
     output = parser.add_argument_group("output")

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fastlr.cli.arguments import add_data, positive, sizes, whole
+from fastlr.cli.arguments import add_data, comma_separated, positive, sizes, whole
 from fastlr.cli.command import CommandError
-from fastlr.lab import BUILT_IN, Configuration, Workload, blobs, load, workload
+from fastlr.lab import BUILT_IN, OPTIMIZERS, Configuration, Workload, blobs, load, workload
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +24,21 @@ def add_task(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--hidden", type=sizes, metavar="N,N", help="units of each hidden layer, or none (default: 50)")
     group.add_argument("--activation", choices=("relu", "tanh"), help="default: relu")
     group.add_argument("--batch", type=positive, metavar="N", help="rows in a step (default: 32)")
+
+
+def add_search(parser: argparse.ArgumentParser) -> None:
+    """Add what a search for a rate is about: the data, the optimizers, and whose loss is to be low."""
+    parser.add_argument("data", metavar="DATA", help=f"{', '.join(KNOWN)}, or the path of a CSV file")
+    parser.add_argument(
+        "--optimizers",
+        type=comma_separated,
+        default=("sgd",),
+        metavar="NAMES",
+        help=f"default: sgd; known: {', '.join(OPTIMIZERS)}",
+    )
+    parser.add_argument(
+        "--part", choices=("test", "train"), default="test", help="whose loss is to be low (default: test)"
+    )
 
 
 def add_seeds(parser: argparse.ArgumentParser) -> None:
