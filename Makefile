@@ -4,7 +4,7 @@ BIN := .venv/bin
 ASV := $(BIN)/asv --config benchmarks/asv.conf.json
 COMPILED := setup.py pyproject.toml $(wildcard fastlr/rules/*.py fastlr/kernels/*.py fastlr/*/*.h fastlr/*/*.pxd fastlr/*/*.pyx)
 
-.PHONY: demo test lint unit test-slow test-random test-peers bench-quick bench performance finding clean
+.PHONY: demo test lint unit test-slow test-random test-peers bench-quick bench performance finding diagnosis clean
 
 demo: .venv/demo  ## train on the digits with five optimizers
 	$(BIN)/fastlr train digits --compare sgd,momentum,adagrad,rmsprop,adam
@@ -46,6 +46,9 @@ performance: .venv/race  ## docs/performance.md: the race against every peer, me
 finding: .venv/test  ## docs/finding.md: find_lr against sweeps and other tools' rules; half an hour
 	$(BIN)/python -m docs.finding
 
+diagnosis: .venv/test  ## docs/diagnosis.md: how often the diagnosis of a rate is right; a quarter of an hour
+	$(BIN)/python -m docs.diagnosis
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
@@ -69,4 +72,4 @@ finding: .venv/test  ## docs/finding.md: find_lr against sweeps and other tools'
 	touch $@
 
 clean:
-	rm -rf build dist *.egg-info fastlr/engine/*.so fastlr/kernels/*.so
+	rm -rf build dist *.egg-info fastlr/*/*.so
