@@ -39,9 +39,8 @@ class Treatment:
         self.skipped = 0
         self.micro_batches = 1
         """Of how many micro-batches the gradients are the sum."""
-        self._pending: float | None = None
-        """What the gradients of the kept step were multiplied by, until the next step is measured along it."""
         self._before: float | None = None
+        """<gradient, step> of the step that was kept, until the next gradient is measured along it."""
         self._noted = Noted()
 
     def attach(
@@ -66,7 +65,7 @@ class Treatment:
     def forget(self) -> None:
         """There was no step; and none was kept."""
         self._noted.done = ""
-        self._pending = None
+        self._before = None
 
     def begin(self, gradients: Any) -> bool:
         """See `fastlr.engine.Treatment`."""
@@ -100,9 +99,9 @@ class Treatment:
             noted.take_gradient(self._plan, noted.unscale)
         if noted.gather & Gather.ALONG:
             noted.along = (self._along(Total.ALONG_LAST, noted.unscale), self._before)
-            self._pending = None
+            self._before = None
         if noted.gather & Gather.KEEP:
-            self._before, self._pending = self._along(Total.ALONG_OWN, noted.unscale), noted.unscale
+            self._before = self._along(Total.ALONG_OWN, noted.unscale)
         self._follow_idle()
         if noted.share:
             self._averages.count += 1
@@ -133,7 +132,7 @@ class Treatment:
                 gather |= Gather.CLIPPED
             if options.report == "full":
                 gather |= Gather.UPDATE
-        if self._pending is not None:
+        if self._before is not None:
             gather |= Gather.ALONG
         if options.alpha_every is not None and step % options.alpha_every == 0:
             gather |= Gather.KEEP
