@@ -59,3 +59,10 @@ def add_data(group: argparse._ArgumentGroup) -> None:
         action="store_false",
         help="take the features as they are, rather than with mean 0 and deviation 1",
     )
+
+
+def add_output(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add where the results go; the default folder is named after what the command is given."""
+    output = parser.add_argument_group("output")
+    output.add_argument("--out", type=Path, metavar="DIR", help=f"folder to write to (default: {default})")
+    output.add_argument("--json", action="store_true", help="print one JSON document, and nothing else, to stdout")

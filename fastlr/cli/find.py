@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastlr import plots
 from fastlr.cli import tasks, terminal
-from fastlr.cli.arguments import check_output, positive, whole
+from fastlr.cli.arguments import add_output, check_output, positive, whole
 from fastlr.cli.command import CommandError, Commands
 from fastlr.lab import Choice, Finding, find_lr, records
 from fastlr.lab.finding.result import HEADER, summary
@@ -60,9 +60,7 @@ def add_to(commands: Commands) -> None:
         "--epochs", type=positive, metavar="N", help="of the runs the rate is for; default: as in fastlr train"
     )
     tasks.add_task(parser)
-    output = parser.add_argument_group("output")
-    output.add_argument("--out", type=Path, metavar="DIR", help="folder to write to (default: runs/find-DATA)")
-    output.add_argument("--json", action="store_true", help="print one JSON document, and nothing else, to stdout")
+    add_output(parser, "runs/find-DATA")
 
 
 def _find(args: argparse.Namespace) -> int:

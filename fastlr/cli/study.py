@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastlr import plots
 from fastlr.cli import tasks, terminal
-from fastlr.cli.arguments import check_output, positive
+from fastlr.cli.arguments import add_output, check_output, positive
 from fastlr.cli.command import CommandError, Commands
 from fastlr.lab import PRESETS, STUDIES, StudyResult, records, study
 from fastlr.lab.studies import report
@@ -56,9 +56,7 @@ def add_to(commands: Commands) -> None:
     tasks.add_seeds(parser)
     parser.add_argument("--epochs", type=positive, metavar="N", help="default: 200 for blobs, else as in fastlr train")
     tasks.add_task(parser)
-    output = parser.add_argument_group("output")
-    output.add_argument("--out", type=Path, metavar="DIR", help="folder to write to (default: runs/study-DATA)")
-    output.add_argument("--json", action="store_true", help="print one JSON document, and nothing else, to stdout")
+    add_output(parser, "runs/study-DATA")
 
 
 def _study(args: argparse.Namespace) -> int:

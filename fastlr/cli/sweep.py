@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastlr import plots
 from fastlr.cli import tasks, terminal
-from fastlr.cli.arguments import check_output, positive
+from fastlr.cli.arguments import add_output, check_output, positive
 from fastlr.cli.command import CommandError, Commands
 from fastlr.lab import Adaptive, Choice, Curve, Sweep, rates, records, sweep
 from fastlr.lab.plain import plain
@@ -63,9 +63,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--epochs", type=positive, metavar="N", help="default: 200 for blobs, else as in fastlr train")
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="processes (default: %(default)s)")
     tasks.add_task(parser)
-    output = parser.add_argument_group("output")
-    output.add_argument("--out", type=Path, metavar="DIR", help="folder to write to (default: runs/sweep-DATA)")
-    output.add_argument("--json", action="store_true", help="print one JSON document, and nothing else, to stdout")
+    add_output(parser, "runs/sweep-DATA")
 
 
 def _sweep(args: argparse.Namespace) -> int:
